@@ -1,0 +1,46 @@
+# Shortcuts; "make help" lists them. Everything here needs Go only.
+.DEFAULT_GOAL := help
+.PHONY: help check test race vet lint fmt fuzz-corpora fuzz examples build demo ci
+
+# Tools are pinned in tools/go.mod and run from there.
+TOOL = go tool -modfile=tools/go.mod
+GOFILES = git ls-files --cached --others --exclude-standard -- '*.go' ':!:**/testdata/**'
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+check: vet test lint ## what every commit must pass: vet, tests, linters
+
+test: ## all tests
+	go test ./...
+
+race: ## all tests under the race detector
+	go test -race ./...
+
+vet: ## go vet
+	go vet ./...
+
+lint: ## staticcheck, and gofumpt has nothing to change
+	$(TOOL) staticcheck ./...
+	@test -z "$$($(GOFILES) | xargs $(TOOL) gofumpt -l | tee /dev/stderr)" || { echo 'run "make fmt"'; exit 1; }
+
+fmt: ## format with gofumpt
+	$(GOFILES) | xargs $(TOOL) gofumpt -w
+
+fuzz-corpora: ## run every fuzz target over its corpus
+	go test -run '^Fuzz' ./...
+
+fuzz: ## fuzz each target for a few seconds (FUZZTIME=3s)
+	.ci/fuzz $(or $(FUZZTIME),3s)
+
+examples: ## run the example programs and compare what they print
+	go test -count=1 ./examples/...
+
+build: ## the gosig binary, static, into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/gosig ./cmd/gosig
+
+demo: ## a router with something happening on it
+	go run ./cmd/gosig demo --for 10s
+
+ci: ## everything .ci/run does, in its order
+	.ci/run
