@@ -1,0 +1,120 @@
+package wire
+
+// Route sets the count of a route: its next event is the Seq-th that the
+// sender emitted on it in this life.
+//
+//	+----+-------+-----+
+//	|0x0d| route | seq |
+//	+----+-------+-----+
+type Route struct {
+	Route uint32
+	Seq   uint64 // from 1
+}
+
+// Append appends the envelope to dst.
+func (e Route) Append(dst []byte) []byte {
+	return appendUint(appendUint(append(dst, byte(TypeRoute)), uint64(e.Route)), e.Seq)
+}
+
+// Decode reads the envelope from frame.
+func (e *Route) Decode(frame []byte) error {
+	r := open(frame, TypeRoute)
+	*e = Route{Route: r.uint32("route"), Seq: r.uvarint("seq")}
+	if e.Seq == 0 {
+		r.fail(CodeProtocol, "seq", "zero, numbering begins at 1")
+	}
+	return r.done()
+}
+
+// AppendEvent appends an EVENT to dst. Flags is 0 or [FlagHeld].
+//
+//	+---------+-------+----------------+
+//	|0x0e/0x2e| route | payload to end |
+//	+---------+-------+----------------+
+func AppendEvent(dst []byte, flags Flags, route uint32, payload []byte) []byte {
+	return append(AppendEventHeader(dst, flags, route), payload...)
+}
+
+// AppendEventHeader appends an EVENT without its payload, which the caller
+// appends or sends after it.
+func AppendEventHeader(dst []byte, flags Flags, route uint32) []byte {
+	if route < 0x80 {
+		return append(dst, byte(TypeEvent)|byte(flags), byte(route))
+	}
+	return appendUint(append(dst, byte(TypeEvent)|byte(flags)), uint64(route))
+}
+
+// ParseEvent reads an EVENT. The payload shares the frame's memory.
+func ParseEvent(frame []byte) (flags Flags, route uint32, payload []byte, err error) {
+	if len(frame) >= 2 && frame[0]&^byte(FlagHeld) == byte(TypeEvent) && frame[1] < 0x80 {
+		return Flags(frame[0] & flagMask), uint32(frame[1]), frame[2:], nil
+	}
+	return parseEvent(frame)
+}
+
+// parseEvent is ParseEvent for what its fast path does not take: routes from
+// 128 on, and errors.
+func parseEvent(frame []byte) (Flags, uint32, []byte, error) {
+	r := open(frame, TypeEvent)
+	route := r.uint32("route")
+	payload := r.rest()
+	if err := r.done(); err != nil {
+		return 0, 0, nil, err
+	}
+	return r.f, route, payload, nil
+}
+
+// Lost says that Count events of a route, those that would come next, are
+// lost.
+//
+//	+----+-------+-------+-----------+
+//	|0x0f| route | count | reason 1B |
+//	+----+-------+-------+-----------+
+type Lost struct {
+	Route  uint32
+	Count  uint64 // 0: not known
+	Reason uint8  // LossQueueFull ...
+}
+
+// Append appends the envelope to dst.
+func (e Lost) Append(dst []byte) []byte {
+	dst = appendUint(append(dst, byte(TypeLost)), uint64(e.Route))
+	return append(appendUint(dst, e.Count), e.Reason)
+}
+
+// Decode reads the envelope from frame. A reason it does not know passes, for
+// reasons are append-only.
+func (e *Lost) Decode(frame []byte) error {
+	r := open(frame, TypeLost)
+	*e = Lost{Route: r.uint32("route"), Count: r.uvarint("count"), Reason: r.u8("reason")}
+	if e.Reason == 0 {
+		r.fail(CodeProtocol, "reason", "zero")
+	}
+	return r.done()
+}
+
+// Credit gives the emitter back the room of the Count oldest held-back events
+// of a route that are outstanding.
+//
+//	+----+-------+-------+
+//	|0x10| route | count |
+//	+----+-------+-------+
+type Credit struct {
+	Route uint32
+	Count uint32 // from 1
+}
+
+// Append appends the envelope to dst.
+func (e Credit) Append(dst []byte) []byte {
+	return appendUint(appendUint(append(dst, byte(TypeCredit)), uint64(e.Route)), uint64(e.Count))
+}
+
+// Decode reads the envelope from frame.
+func (e *Credit) Decode(frame []byte) error {
+	r := open(frame, TypeCredit)
+	*e = Credit{Route: r.uint32("route"), Count: r.uint32("count")}
+	if e.Count == 0 {
+		r.fail(CodeProtocol, "count", "zero")
+	}
+	return r.done()
+}

@@ -1,0 +1,111 @@
+package wire
+
+// Subscribe asks the server for the events of all senders and events that the
+// two patterns match.
+//
+//	+----+----------------+---------------+
+//	|0x09| sender pattern | event pattern |
+//	+----+----------------+---------------+
+type Subscribe struct {
+	Sender string
+	Event  string
+}
+
+// Append appends the envelope to dst.
+func (e Subscribe) Append(dst []byte) []byte {
+	return appendPattern(dst, TypeSubscribe, e.Sender, e.Event)
+}
+
+// Decode reads the envelope from frame.
+func (e *Subscribe) Decode(frame []byte) (err error) {
+	e.Sender, e.Event, err = decodePattern(frame, TypeSubscribe)
+	return err
+}
+
+// Unsubscribe takes back a SUBSCRIBE of the same patterns. Its layout is that
+// of [Subscribe].
+type Unsubscribe struct {
+	Sender string
+	Event  string
+}
+
+// Append appends the envelope to dst.
+func (e Unsubscribe) Append(dst []byte) []byte {
+	return appendPattern(dst, TypeUnsubscribe, e.Sender, e.Event)
+}
+
+// Decode reads the envelope from frame.
+func (e *Unsubscribe) Decode(frame []byte) (err error) {
+	e.Sender, e.Event, err = decodePattern(frame, TypeUnsubscribe)
+	return err
+}
+
+func appendPattern(dst []byte, t Type, sender, event string) []byte {
+	return appendName(appendName(append(dst, byte(t)), sender), event)
+}
+
+func decodePattern(frame []byte, t Type) (sender, event string, err error) {
+	r := open(frame, t)
+	sender = r.name("sender pattern")
+	event = r.name("event pattern")
+	return sender, event, r.done()
+}
+
+// Refused tells a client that a SUBSCRIBE of its is not in force, and why.
+//
+//	+----+-------+----------------+---------------+------+------+
+//	|0x0b| about | sender pattern | event pattern | code | text |
+//	+----+-------+----------------+---------------+------+------+
+type Refused struct {
+	About  Type // what was refused: TypeSubscribe, the only one version 1 knows
+	Sender string
+	Event  string
+	Code   uint16
+	Text   string
+}
+
+// Append appends the envelope to dst.
+func (e Refused) Append(dst []byte) []byte {
+	dst = append(dst, byte(TypeRefused), byte(e.About))
+	dst = appendName(appendName(dst, e.Sender), e.Event)
+	return appendText(appendUint(dst, uint64(e.Code)), e.Text)
+}
+
+// Decode reads the envelope from frame.
+func (e *Refused) Decode(frame []byte) error {
+	r := open(frame, TypeRefused)
+	*e = Refused{
+		About:  Type(r.u8("about")),
+		Sender: r.name("sender pattern"),
+		Event:  r.name("event pattern"),
+		Code:   r.code(),
+		Text:   r.text("text"),
+	}
+	if e.About != TypeSubscribe {
+		r.fail(CodeProtocol, "about", "%s can not be refused", e.About)
+	}
+	return r.done()
+}
+
+// Want tells a client whether anybody subscribes to one of its routes. Events
+// of a route that is not wanted are not to be sent.
+//
+//	+---------+-------+
+//	|0x0c/0x2c| route |
+//	+---------+-------+
+type Want struct {
+	Route uint32
+	On    bool
+}
+
+// Append appends the envelope to dst.
+func (e Want) Append(dst []byte) []byte {
+	return appendUint(appendHead(dst, TypeWant, FlagOn, e.On), uint64(e.Route))
+}
+
+// Decode reads the envelope from frame.
+func (e *Want) Decode(frame []byte) error {
+	r := open(frame, TypeWant)
+	*e = Want{Route: r.uint32("route"), On: r.f&FlagOn != 0}
+	return r.done()
+}
