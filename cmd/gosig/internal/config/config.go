@@ -1,0 +1,136 @@
+// Package config reads the file of "gosig serve --config" and "gosig check".
+//
+// The file is TOML and read strictly: an unknown key, a value of the wrong
+// kind and a listener that could not work are errors, each with its file and
+// line, and nothing of such a file is used. A file that says less than it
+// seems to say is worse than none.
+//
+//	c, err := config.Load("gosig.toml")
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Config is what a file says. The zero value means all defaults.
+type Config struct {
+	// Name is how the router introduces itself to others; default: the
+	// host's name.
+	Name string `toml:"name"`
+	// Codecs this router speaks; default: all there are.
+	Codecs []CodecName `toml:"codecs"`
+	// Drain is how long connections may end in order after SIGTERM; default
+	// [DefaultDrain].
+	Drain *Duration `toml:"drain"`
+	Log   Log       `toml:"log"`
+	// Listen is where clients may connect; at least one for "serve", here or
+	// by --listen.
+	Listen []Listener `toml:"listen"`
+	// Uplink makes this an edge router: its senders and subscriptions become
+	// part of another router's.
+	Uplink *Uplink `toml:"uplink"`
+	Limits Limits  `toml:"limits"`
+}
+
+// DefaultDrain is how long connections may end in order if nothing else is
+// said.
+const DefaultDrain = 10 * time.Second
+
+// Log says what is logged, and how, on standard error.
+type Log struct {
+	Level  Level  `toml:"level"`  // default info
+	Format Format `toml:"format"` // default text
+}
+
+// Listener is one address clients may connect to.
+type Listener struct {
+	URL string `toml:"url"`
+	TLS TLS    `toml:"tls"` // tls:// only, and needed there
+}
+
+// Uplink is the router that this one joins as a client.
+type Uplink struct {
+	URLs []string `toml:"urls"` // tried in turn
+	TLS  TLS      `toml:"tls"`  // tls:// only
+}
+
+// TLS names PEM files. They are read again when they change.
+type TLS struct {
+	Cert string `toml:"cert"` // a listener's, or this side's towards an uplink
+	Key  string `toml:"key"`
+	// CA is, for a listener, whose certificates clients must present (mutual
+	// TLS); for an uplink, who must have signed the server's certificate.
+	CA string `toml:"ca"`
+}
+
+// Load reads a file. Names of files in it are relative to its own folder.
+func Load(path string) (*Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	c, err := Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	c.resolve(filepath.Dir(path))
+	return c, nil
+}
+
+// Parse reads a configuration; file is its name in errors. What is wrong is
+// returned as one or more [*Error], joined.
+func Parse(file string, data []byte) (*Config, error) {
+	c := &Config{}
+	err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(c)
+	if err != nil {
+		return nil, explain(file, err)
+	}
+	if err := c.validate(file, indexLines(data)); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// explain turns the decoder's errors into this package's.
+func explain(file string, err error) error {
+	var missing *toml.StrictMissingError
+	if errors.As(err, &missing) {
+		var all []error
+		for i := range missing.Errors {
+			e := &missing.Errors[i]
+			row, _ := e.Position()
+			all = append(all, &Error{File: file, Line: row, Text: unknownKey(e.Key())})
+		}
+		return errors.Join(all...)
+	}
+	var wrong *toml.DecodeError
+	if errors.As(err, &wrong) {
+		row, _ := wrong.Position()
+		return &Error{File: file, Line: row, Text: plain(wrong)}
+	}
+	return &Error{File: file, Text: err.Error()}
+}
+
+func (c *Config) resolve(folder string) {
+	for i := range c.Listen {
+		c.Listen[i].TLS.resolve(folder)
+	}
+	if c.Uplink != nil {
+		c.Uplink.TLS.resolve(folder)
+	}
+}
+
+func (t *TLS) resolve(folder string) {
+	for _, p := range []*string{&t.Cert, &t.Key, &t.CA} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(folder, *p)
+		}
+	}
+}

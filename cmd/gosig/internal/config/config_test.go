@@ -1,0 +1,134 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestParseGood(t *testing.T) {
+	c, err := Parse("gosig.toml", []byte(`
+name = "plant"
+codecs = ["json", "cbor"]
+drain = "3s"
+
+[log]
+level = "debug"
+format = "json"
+
+[[listen]]
+url = "tcp://127.0.0.1:0"
+
+[[listen]]
+url = "tls://0.0.0.0:7466"
+[listen.tls]
+cert = "c.pem"
+key = "k.pem"
+
+[uplink]
+urls = ["tls://central:7466", "unix:///run/gosig.sock"]
+tls = {ca = "/etc/ca.pem"}
+`))
+	require.NoError(t, err)
+	assert.Equal(t, "plant", c.Name)
+	assert.Equal(t, []CodecName{"json", "cbor"}, c.Codecs)
+	assert.Equal(t, 3*time.Second, c.Drain.Duration)
+	assert.Equal(t, "debug", string(c.Log.Level))
+	assert.Equal(t, FormatJSON, c.Log.Format)
+	assert.Equal(t, Listener{URL: "tls://0.0.0.0:7466", TLS: TLS{Cert: "c.pem", Key: "k.pem"}}, c.Listen[1])
+	assert.Equal(t, "/etc/ca.pem", c.Uplink.TLS.CA)
+}
+
+func TestParseBadSaysWhere(t *testing.T) {
+	for _, row := range []struct{ name, text, want string }{
+		{"unknown key", "name = \"a\"\nnmae = \"b\"\n", `f:2: unknown key "nmae"; known here: name,`},
+		{"unknown table", "[metrics]\nport = 1\n", `f:1: unknown key "metrics"; known here: name,`},
+		{"unknown key of a listener", "[[listen]]\nurl = \"tcp://a:1\"\nport = 1\n", `f:3: unknown key "listen.port"; known here: url, tls`},
+		{"unknown limit", "\n[limits]\nframes = 1\n", `f:3: unknown key "limits.frames"; known here: `},
+		{"no TOML", "name = \n", `f:1: `},
+		{"wrong kind", "name = 3\n", `f:1: name`},
+		{"duration without unit", "drain = \"10\"\n", `f:1: drain: "10" is no duration`},
+		{"negative duration", "drain = \"-1s\"\n", `f:1: drain: "-1s" is no duration`},
+		{"number as duration", "drain = 10\n", `f:1: drain: "10" is no duration`},
+		{"negative size", "[limits]\nframe = -1\n", `f:2: limits.frame: "-1" is no size`},
+		{"size", "[limits]\nframe = \"1MB\"\n", `f:2: limits.frame: "1MB" is no size`},
+		{"codec", "codecs = [\"json\", \"xml\"]\n", `f:1: codecs: "xml" is no codec`},
+		{"codec twice", "codecs = [\"json\", \"json\"]\n", `f:1: codec "json" is listed twice`},
+		{"no codec", "name=\"a\"\ncodecs = []\n", `f:2: codecs is empty`},
+		{"level", "[log]\nlevel = \"loud\"\n", `f:2: log.level: "loud" is no log level`},
+		{"format", "[log]\nformat = \"xml\"\n", `f:2: log.format: "xml" is no log format`},
+		{"listener without url", "\n[[listen]]\n", `f:2: a listener needs a url`},
+		{"no address", "[[listen]]\nurl = \"localhost:1\"\n", `f:2: `},
+		{"no port", "[[listen]]\nurl = \"tcp://localhost\"\n", `f:2: "tcp://localhost" has no port`},
+		{"no path", "[[listen]]\nurl = \"unix://run\"\n", `f:2: "unix://run" has no absolute path`},
+		{"no carrier", "[[listen]]\nurl = \"smoke://hill:1\"\n", `f:2: no carrier for smoke://; there are tcp://`},
+		{"tls without certificate", "[[listen]]\nurl = \"tcp://a:1\"\n[[listen]]\nurl = \"tls://a:1\"\n", `f:4: tls://a:1 needs tls.cert and tls.key`},
+		{"tls settings for tcp", "[[listen]]\nurl = \"tcp://a:1\"\n[listen.tls]\ncert = \"x\"\n", `f:3: tcp://a:1 is not encrypted`},
+		{"listed twice", "[[listen]]\nurl = \"tcp://a:1\"\n[[listen]]\nurl = \"tcp://a:1\"\n", `f:4: tcp://a:1 is listed twice`},
+		{"uplink without urls", "[uplink]\n", `f:1: uplink needs urls`},
+		{"uplink tls without effect", "[uplink]\nurls = [\"tcp://a:1\"]\ntls = {ca = \"x\"}\n", `f:3: none of the urls is a tls://`},
+		{"uplink half a certificate", "[uplink]\nurls = [\"tls://a:1\"]\ntls.cert = \"x\"\n", `tls.cert and tls.key go together`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := Parse("f", []byte(row.text))
+			require.ErrorIs(t, err, ErrInvalid)
+			assert.Contains(t, err.Error(), row.want)
+		})
+	}
+}
+
+func TestEveryMistakeIsReported(t *testing.T) {
+	_, err := Parse("f", []byte("a = 1\nb = 2\n"))
+	assert.ErrorContains(t, err, `f:1: unknown key "a"`)
+	assert.ErrorContains(t, err, `f:2: unknown key "b"`)
+}
+
+func TestLoadResolvesFilesFromItsOwnFolder(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "gosig.toml")
+	text := "[[listen]]\nurl = \"tls://a:1\"\ntls = {cert = \"c.pem\", key = \"/k.pem\"}\n"
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	c, err := Load(path)
+	require.NoError(t, err)
+	assert.Equal(t, TLS{Cert: filepath.Join(dir, "c.pem"), Key: "/k.pem"}, c.Listen[0].TLS)
+
+	_, err = Load(filepath.Join(dir, "absent.toml"))
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestSizeIsReadAsItIsWritten(t *testing.T) {
+	for text, want := range map[string]int64{"0": 0, "4096": 4096, "4KiB": 4096, "1 MiB": 1 << 20, "3GiB": 3 << 30, "7B": 7} {
+		var s, again Size
+		require.NoError(t, s.UnmarshalText([]byte(text)))
+		require.NoError(t, s.err)
+		assert.Equal(t, want, s.Bytes)
+		require.NoError(t, again.UnmarshalText([]byte(s.String())))
+		assert.Equal(t, s, again)
+	}
+	for _, bad := range []string{"", "x", "1MB", "-1", "9223372036854775807GiB", "1.5MiB"} {
+		var s Size
+		require.NoError(t, s.UnmarshalText([]byte(bad)))
+		assert.Error(t, s.err, bad)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("name = \"a\"\n[[listen]]\nurl = \"tcp://a:1\"\n[listen.tls]\ncert=\"x\"\n"))
+	f.Add([]byte("[uplink]\nurls = [\"tls://a:1\"]\ntls.ca = \"x\"\n[limits]\nframe = \"1MiB\"\n"))
+	f.Add([]byte("a.b.c = 1\n[[a]]\n[[a.b]]\n[a.b.c]\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse("f", data)
+		if (c == nil) == (err == nil) {
+			t.Fatalf("Parse returned %v and %v: a broken file must give an error and nothing else", c, err)
+		}
+		var e *Error
+		if err != nil && !errors.As(err, &e) {
+			t.Fatalf("%v is no *Error", err)
+		}
+	})
+}

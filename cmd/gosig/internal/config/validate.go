@@ -1,0 +1,162 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Schemes are those of the carriers the binary has for listening and for
+// connecting from a command line.
+var Schemes = []string{"tcp", "tls", "unix"}
+
+// checker collects what is wrong, with the place.
+type checker struct {
+	file  string
+	lines lines
+	errs  []error
+}
+
+func (k *checker) fail(key, format string, args ...any) {
+	k.errs = append(k.errs, &Error{File: k.file, Line: k.lines.of(key), Text: fmt.Sprintf(format, args...)})
+}
+
+func (k *checker) check(key string, err error) {
+	if err != nil {
+		k.fail(key, "%s: %v", key, err)
+	}
+}
+
+func (c *Config) validate(file string, at lines) error {
+	k := &checker{file: file, lines: at}
+	if len(c.Name) > 255 {
+		k.fail("name", "name has %d bytes; at most 255 are allowed", len(c.Name))
+	}
+	_, err := c.Log.Level.Slog()
+	k.check("log.level", err)
+	k.check("log.format", c.Log.Format.Validate())
+	if c.Drain != nil {
+		k.check("drain", c.Drain.err)
+	}
+	for _, l := range c.Limits.table() {
+		k.check("limits."+l.key, l.err())
+	}
+	c.validateCodecs(k)
+	seen := map[string]bool{}
+	for i, l := range c.Listen {
+		key := fmt.Sprintf("listen.%d", i)
+		l.validate(k, key)
+		if l.URL != "" && seen[l.URL] && !strings.HasSuffix(l.URL, ":0") {
+			k.fail(key+".url", "%s is listed twice", l.URL)
+		}
+		seen[l.URL] = true
+	}
+	if c.Uplink != nil {
+		c.Uplink.validate(k)
+	}
+	return errors.Join(k.errs...)
+}
+
+func (c *Config) validateCodecs(k *checker) {
+	if c.Codecs != nil && len(c.Codecs) == 0 {
+		k.fail("codecs", "codecs is empty: nobody could connect; leave it out for all of them")
+	}
+	for i, id := range c.Codecs {
+		k.check("codecs", id.Validate())
+		if slices.Contains(c.Codecs[:i], id) {
+			k.fail("codecs", "codec %q is listed twice", id)
+		}
+	}
+}
+
+func (l *Listener) validate(k *checker, key string) {
+	if l.URL == "" {
+		k.fail(key, "a listener needs a url, like url = \"tcp://127.0.0.1:7465\"")
+		return
+	}
+	scheme, err := SchemeOf(l.URL)
+	if err != nil {
+		k.fail(key+".url", "%v", err)
+		return
+	}
+	if scheme != "tls" && l.TLS != (TLS{}) {
+		k.fail(key+".tls", "%s is not encrypted: tls settings belong to a tls:// listener", l.URL)
+	}
+	if scheme == "tls" && (l.TLS.Cert == "" || l.TLS.Key == "") {
+		k.fail(key+".url", "%s needs tls.cert and tls.key", l.URL)
+	}
+}
+
+func (u *Uplink) validate(k *checker) {
+	if len(u.URLs) == 0 {
+		k.fail("uplink", "uplink needs urls, like urls = [\"tcp://central:7465\"]")
+	}
+	encrypted := false
+	for _, addr := range u.URLs {
+		scheme, err := SchemeOf(addr)
+		if err != nil {
+			k.fail("uplink.urls", "%v", err)
+		}
+		encrypted = encrypted || scheme == "tls"
+	}
+	if !encrypted && u.TLS != (TLS{}) && len(u.URLs) > 0 {
+		k.fail("uplink.tls", "none of the urls is a tls:// address: tls settings would have no effect")
+	}
+	if (u.TLS.Cert == "") != (u.TLS.Key == "") {
+		k.fail("uplink.tls", "tls.cert and tls.key go together")
+	}
+}
+
+// SchemeOf checks an address as far as that is possible without dialling it.
+func SchemeOf(addr string) (string, error) {
+	u, err := url.Parse(addr)
+	if err != nil || u.Scheme == "" || u.Opaque != "" {
+		return "", fmt.Errorf("%q is no address; write it like tcp://127.0.0.1:7465", addr)
+	}
+	if !slices.Contains(Schemes, u.Scheme) {
+		return "", fmt.Errorf("no carrier for %s://; there are %s", u.Scheme, strings.Join(Schemes, "://, ")+"://")
+	}
+	switch {
+	case u.Scheme == "unix" && (u.Host != "" || len(u.Path) < 2):
+		return "", fmt.Errorf("%q has no absolute path; write it like unix:///run/gosig.sock", addr)
+	case u.Scheme != "unix" && u.Port() == "":
+		return "", fmt.Errorf("%q has no port; write it like %s://127.0.0.1:7465", addr, u.Scheme)
+	}
+	return u.Scheme, nil
+}
+
+// knownKeys are what a file may say, for the hint at a mistyped one.
+var knownKeys = map[string][]string{
+	"":           {"name", "codecs", "drain", "log", "listen", "uplink", "limits"},
+	"log":        {"level", "format"},
+	"listen":     {"url", "tls"},
+	"listen.tls": {"cert", "key", "ca"},
+	"uplink":     {"urls", "tls"},
+	"uplink.tls": {"cert", "key", "ca"},
+	"limits":     limitKeys(),
+}
+
+func unknownKey(key toml.Key) string {
+	full := strings.Join(key, ".")
+	parent := ""
+	if len(key) > 1 {
+		parent = strings.Join(key[:len(key)-1], ".")
+	}
+	if known, ok := knownKeys[parent]; ok {
+		return fmt.Sprintf("unknown key %q; known here: %s", full, strings.Join(known, ", "))
+	}
+	return fmt.Sprintf("unknown key %q", full)
+}
+
+// plain is a decoding error without the library's prefix.
+func plain(e *toml.DecodeError) string {
+	text := strings.TrimPrefix(e.Error(), "toml: ")
+	if key := strings.Join(e.Key(), "."); key != "" && !strings.Contains(text, key) {
+		return key + ": " + text
+	}
+	return text
+}
