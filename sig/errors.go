@@ -167,9 +167,6 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// Timeout makes ErrTimeout a timeout for those who ask a net.Error.
-func (e *Error) Timeout() bool { return e.Code == CodeTimeout }
-
 // CodeOf finds the code of err: 0 for nil, the code of the first [Error] it
 // wraps, the matching code for the errors of package context and
 // [net.ErrClosed], and CodeHandler for all else.
