@@ -1,0 +1,65 @@
+package carrier
+
+import "context"
+
+// Identity is who a peer is, as far as the medium can prove it. The peer never
+// just claims it.
+type Identity struct {
+	// ID is the name: a URI or DNS name of a certificate, "uid:1000", ...
+	ID string
+	// Method tells how it was proved: "tls", "unix-peercred", ...
+	Method string
+}
+
+// Identified is a [Conn] that can prove who its peer is.
+type Identified interface {
+	// Identity returns who the peer is, and false when the peer proved
+	// nothing. Before the handshake is over it returns false.
+	Identity() (Identity, bool)
+}
+
+// Handshaker is a [Conn] whose medium has a handshake of its own.
+type Handshaker interface {
+	// Handshake completes the handshake, or returns at once when it is over
+	// already. When ctx ends first, the Conn is closed.
+	Handshake(ctx context.Context) error
+}
+
+// FrameLimiter is a [Conn] whose limit on received frames can be changed.
+type FrameLimiter interface {
+	// SetMaxFrame sets the largest frame that Receive accepts, in bytes
+	// without the length prefix. It holds for frames not yet returned, is
+	// bounded by Traits.MaxFrame, and may be called beside Receive.
+	SetMaxFrame(n int)
+}
+
+// IdentityOf returns who the peer of conn is, and false when the medium cannot
+// tell.
+func IdentityOf(conn Conn) (Identity, bool) {
+	if c, ok := conn.(Identified); ok {
+		return c.Identity()
+	}
+	return Identity{}, false
+}
+
+// Handshake completes the handshake of conn's medium, if it has one.
+func Handshake(ctx context.Context, conn Conn) error {
+	if c, ok := conn.(Handshaker); ok {
+		return c.Handshake(ctx)
+	}
+	return nil
+}
+
+// SetMaxFrame asks conn to accept no frame larger than n bytes, and returns the
+// limit that is in force now: n, or less where the medium cannot carry that
+// much, or the medium's own where it has no [FrameLimiter].
+func SetMaxFrame(conn Conn, n int) int {
+	largest := conn.Traits().MaxFrame
+	c, ok := conn.(FrameLimiter)
+	if !ok {
+		return largest
+	}
+	n = min(n, largest)
+	c.SetMaxFrame(n)
+	return n
+}

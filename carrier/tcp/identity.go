@@ -1,0 +1,78 @@
+package tcp
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gosig/gosig/carrier"
+)
+
+// certificateName returns the one name a certificate is for: its URI name, else
+// its DNS name. It must be one: of several nobody could say which is meant.
+func certificateName(cert *x509.Certificate) (string, error) {
+	if n := len(cert.URIs); n == 1 {
+		return cert.URIs[0].String(), nil
+	} else if n > 1 {
+		names := make([]string, n)
+		for i, u := range cert.URIs {
+			names[i] = u.String()
+		}
+		return "", ambiguous("URI", names)
+	}
+	switch len(cert.DNSNames) {
+	case 0:
+		return "", errors.New("the client's certificate has no URI and no DNS name (SAN): issue one with exactly one")
+	case 1:
+		return cert.DNSNames[0], nil
+	}
+	return "", ambiguous("DNS", cert.DNSNames)
+}
+
+func ambiguous(kind string, names []string) error {
+	const shown = 4 // the peer wrote them: no more than needed
+	list := names[:min(len(names), shown)]
+	return fmt.Errorf("the client's certificate is ambiguous: it has %d %s names (SAN), %s: issue one with exactly one",
+		len(names), kind, strings.Join(quote(list), ", "))
+}
+
+func quote(names []string) []string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = fmt.Sprintf("%.100q", name)
+	}
+	return quoted
+}
+
+// verifyClient is a listener's VerifyConnection: it runs on every handshake,
+// after the chain has been verified.
+func verifyClient(state tls.ConnectionState) error {
+	if len(state.PeerCertificates) == 0 {
+		return nil // whether that is allowed, ClientAuth has decided
+	}
+	if len(state.VerifiedChains) == 0 {
+		return errors.New("the client's certificate was not verified")
+	}
+	_, err := certificateName(state.PeerCertificates[0])
+	return err
+}
+
+// peerIdentity returns who the peer of a finished handshake is; ID "" if it
+// proved nothing. A server, which may have many names, is its one URI name or
+// the name it was called by and verified for.
+func peerIdentity(state tls.ConnectionState, server bool) carrier.Identity {
+	if len(state.VerifiedChains) == 0 {
+		return carrier.Identity{}
+	}
+	cert := state.PeerCertificates[0]
+	name, err := certificateName(cert)
+	if !server && len(cert.URIs) != 1 {
+		name, err = state.ServerName, nil
+	}
+	if err != nil {
+		return carrier.Identity{}
+	}
+	return carrier.Identity{ID: name, Method: "tls"}
+}

@@ -1,0 +1,162 @@
+package tcp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/stream"
+)
+
+// farewell bounds how long Close may try to say good-bye in TLS to a peer that
+// does not read.
+const farewell = 100 * time.Millisecond
+
+func (c *Carrier) dialTLS(ctx context.Context, addr *url.URL) (carrier.Conn, error) {
+	settings, err := c.settings(addr, "ca", "cert", "key", "server_name", "min_tls")
+	if err != nil {
+		return nil, err
+	}
+	config, err := c.clientConfig(settings)
+	if err != nil {
+		return nil, err
+	}
+	nc, err := c.connect(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	return c.protect(nc, tls.Client(nc, config), false), nil
+}
+
+func (c *Carrier) listenTLS(ctx context.Context, addr *url.URL) (carrier.Listener, error) {
+	settings, err := c.settings(addr, "ca", "cert", "key", "client_auth", "min_tls")
+	if err != nil {
+		return nil, err
+	}
+	config, err := c.serverConfig(settings)
+	if err != nil {
+		return nil, err
+	}
+	ln, err := c.bind(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	return stream.NewListener(ln, &stream.ListenerOptions{
+		Addr: "tls://" + ln.Addr().String(),
+		Wrap: func(nc net.Conn) (carrier.Conn, error) {
+			return c.protect(nc, tls.Server(nc, config), true), nil
+		},
+	}), nil
+}
+
+// tlsConn is a conn over TLS. Its handshake runs on first use.
+type tlsConn struct {
+	*stream.Conn
+	tls      *tls.Conn
+	limit    time.Duration // for the handshake
+	server   bool
+	identity atomic.Pointer[carrier.Identity] // set by the handshake; ID "": none
+}
+
+func (c *Carrier) protect(raw net.Conn, tc *tls.Conn, server bool) *tlsConn {
+	return &tlsConn{
+		Conn: stream.New(&tlsStream{Conn: tc, raw: raw}, &stream.Options{
+			LocalAddr: "tls://" + raw.LocalAddr().String(), RemoteAddr: "tls://" + raw.RemoteAddr().String(),
+			Confidential: true, PeerIdentity: true,
+		}),
+		tls: tc, limit: c.opts.HandshakeTimeout, server: server,
+	}
+}
+
+// tlsStream closes in bounded time: [tls.Conn.Close] waits up to 5 s for a peer
+// that does not read.
+type tlsStream struct {
+	*tls.Conn
+	raw net.Conn
+}
+
+func (s *tlsStream) Close() error {
+	t := time.AfterFunc(farewell, func() { s.raw.Close() })
+	defer t.Stop()
+	if err := s.Conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		s.raw.Close() // the good-bye was not taken; the conn is gone all the same
+	}
+	return nil
+}
+
+// Handshake implements [carrier.Handshaker].
+func (c *tlsConn) Handshake(ctx context.Context) error {
+	if c.identity.Load() != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.limit)
+	defer cancel()
+	if err := c.tls.HandshakeContext(ctx); err != nil {
+		return c.failed(ctx, err)
+	}
+	identity := peerIdentity(c.tls.ConnectionState(), c.server)
+	c.identity.Store(&identity)
+	return nil
+}
+
+// failed tells the peer, where it can, and returns the reason.
+func (c *tlsConn) failed(ctx context.Context, err error) error {
+	if !errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
+		err = explainHandshake(ctx, err, c.limit)
+	}
+	refusePlain(err)
+	c.Close()
+	return fmt.Errorf("TLS handshake with %s: %w", c.RemoteAddr(), err)
+}
+
+// refusePlain answers a peer that does not speak TLS with TLS's own "protocol
+// version" alert, by which a tcp:// peer of this package knows what it called.
+func refusePlain(err error) {
+	var record tls.RecordHeaderError
+	if errors.As(err, &record) && record.Conn != nil {
+		_ = record.Conn.SetWriteDeadline(time.Now().Add(farewell))
+		_, _ = record.Conn.Write([]byte{21, 3, 3, 0, 2, 2, 70}) // a courtesy: the peer may be gone
+	}
+}
+
+// Receive completes the handshake, then receives.
+func (c *tlsConn) Receive(ctx context.Context, buf []byte) ([]byte, error) {
+	if err := c.Handshake(ctx); err != nil {
+		return nil, err
+	}
+	batch, err := c.Conn.Receive(ctx, buf)
+	return batch, refusal(err)
+}
+
+// Send completes the handshake, then sends.
+func (c *tlsConn) Send(ctx context.Context, batches ...[]byte) error {
+	if err := c.Handshake(ctx); err != nil {
+		return err
+	}
+	return refusal(c.Conn.Send(ctx, batches...))
+}
+
+// refusal explains an alert: in TLS 1.3 a client learns only after its own
+// handshake that the server did not like its certificate.
+func refusal(err error) error {
+	var alert tls.AlertError
+	if err != nil && errors.As(err, &alert) {
+		return explainAlert(err)
+	}
+	return err
+}
+
+// Identity implements [carrier.Identified].
+func (c *tlsConn) Identity() (carrier.Identity, bool) {
+	id := c.identity.Load()
+	if id == nil || id.ID == "" {
+		return carrier.Identity{}, false
+	}
+	return *id, true
+}
