@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"encoding/binary"
+	"math"
+)
+
 // Route sets the count of a route: its next event is the Seq-th that the
 // sender emitted on it in this life.
 //
@@ -46,22 +51,27 @@ func AppendEventHeader(dst []byte, flags Flags, route uint32) []byte {
 
 // ParseEvent reads an EVENT. The payload shares the frame's memory.
 func ParseEvent(frame []byte) (flags Flags, route uint32, payload []byte, err error) {
-	if len(frame) >= 2 && frame[0]&^byte(FlagHeld) == byte(TypeEvent) && frame[1] < 0x80 {
-		return Flags(frame[0] & flagMask), uint32(frame[1]), frame[2:], nil
+	if len(frame) < 2 || frame[0]&^byte(FlagHeld) != byte(TypeEvent) {
+		return parseEvent(frame)
 	}
-	return parseEvent(frame)
+	flags = Flags(frame[0] & flagMask)
+	if frame[1] < 0x80 {
+		return flags, uint32(frame[1]), frame[2:], nil
+	}
+	nr, n := binary.Uvarint(frame[1:])
+	if n <= 0 || nr > math.MaxUint32 || frame[n] == 0 { // frame[n] is the number's last byte
+		return parseEvent(frame)
+	}
+	return flags, uint32(nr), frame[1+n:], nil
 }
 
-// parseEvent is ParseEvent for what its fast path does not take: routes from
-// 128 on, and errors.
+// parseEvent says what is wrong with a frame that ParseEvent refuses; it reads
+// by the same rules as every other decoder.
 func parseEvent(frame []byte) (Flags, uint32, []byte, error) {
 	r := open(frame, TypeEvent)
 	route := r.uint32("route")
 	payload := r.rest()
-	if err := r.done(); err != nil {
-		return 0, 0, nil, err
-	}
-	return r.f, route, payload, nil
+	return r.f, route, payload, r.done()
 }
 
 // Lost says that Count events of a route, those that would come next, are

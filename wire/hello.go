@@ -49,7 +49,7 @@ func (e *Hello) Decode(frame []byte) error {
 	switch {
 	case r.err != nil:
 	case e.MinVersion == 0 || e.MinVersion > e.MaxVersion:
-		r.fail(CodeProtocol, "versions", "%d to %d is not a range", e.MinVersion, e.MaxVersion)
+		r.fail(CodeProtocol, "versions", "%d to %d are not a range", e.MinVersion, e.MaxVersion)
 	case e.MinVersion > Version || e.MaxVersion < MinVersion:
 		r.fail(CodeVersion, "versions", "you speak %d to %d, I speak %d to %d", e.MinVersion, e.MaxVersion, MinVersion, Version)
 	}

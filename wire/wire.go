@@ -151,7 +151,7 @@ var DefaultLimits = Limits{
 	MaxRequests:  128,
 	KeepaliveMS:  15_000,
 	WindowEvents: 256,
-	WindowBytes:  1 << 20,
+	WindowBytes:  64 << 10,
 }
 
 // Min returns what holds between a side with limits l and one with limits m:
