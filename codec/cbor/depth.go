@@ -1,8 +1,13 @@
 package cbor
 
 import (
+	"encoding"
+	"encoding/json"
 	"reflect"
+	"strings"
 	"sync"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // tooDeep reports whether v is nested deeper than limit, or refers to itself.
@@ -41,13 +46,41 @@ func deeper(v reflect.Value, left int) bool {
 			}
 		}
 	case reflect.Struct:
+		if encodesItself(v.Type()) {
+			return false
+		}
 		for i := range v.NumField() {
-			if deeper(v.Field(i), left-1) {
+			if encoded(v.Type().Field(i)) && deeper(v.Field(i), left-1) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+var marshalers = []reflect.Type{
+	reflect.TypeFor[cbor.Marshaler](), reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler](),
+}
+
+// encodesItself reports whether the library calls a method of t instead of
+// looking into it.
+func encodesItself(t reflect.Type) bool {
+	for _, m := range marshalers {
+		if reflect.PointerTo(t).Implements(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// encoded reports whether the library looks at a struct's field.
+func encoded(f reflect.StructField) bool {
+	tag, ok := f.Tag.Lookup("cbor")
+	if !ok {
+		tag = f.Tag.Get("json")
+	}
+	name, _, _ := strings.Cut(tag, ",")
+	return (f.IsExported() || f.Anonymous) && name != "-"
 }
 
 // deepTypes caches mayBeDeep: reflect.Type -> bool.
@@ -77,8 +110,11 @@ func unbounded(t reflect.Type, above map[reflect.Type]bool) bool {
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
 		return unbounded(t.Elem(), above)
 	case reflect.Struct:
+		if encodesItself(t) {
+			return false
+		}
 		for i := range t.NumField() {
-			if unbounded(t.Field(i).Type, above) {
+			if f := t.Field(i); encoded(f) && unbounded(f.Type, above) {
 				return true
 			}
 		}
