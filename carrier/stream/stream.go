@@ -132,7 +132,7 @@ func (c *Conn) Send(ctx context.Context, batches ...[]byte) error {
 	if c.out.broken != nil {
 		return c.explain(ctx, "send", c.out.broken)
 	}
-	if err := c.begin(ctx, &c.writeWatch, c.interruptWrite, nil); err != nil {
+	if err := c.begin(ctx, &c.writeWatch, c.interruptWrite, c.resumeWrite); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
 	if err := c.out.send(batches); err != nil {
@@ -153,6 +153,8 @@ func (c *Conn) begin(ctx context.Context, w *watch, interrupt, resume func()) er
 	return nil
 }
 
+var preposition = map[string]string{"receive": "receive from", "send": "send to"}
+
 // explain turns an error of the stream into what [carrier.Conn] promises.
 func (c *Conn) explain(ctx context.Context, op string, err error) error {
 	if cause := c.cause(ctx, err); cause != nil {
@@ -161,7 +163,10 @@ func (c *Conn) explain(ctx context.Context, op string, err error) error {
 	if err == io.EOF {
 		return io.EOF
 	}
-	return fmt.Errorf("%s %s: %w", op, c.remote, err)
+	if ne, ok := err.(*net.OpError); ok && (ne.Op == "read" || ne.Op == "write") {
+		err = ne.Err // the addresses in it are c.remote once more
+	}
+	return fmt.Errorf("%s %s: %w", preposition[op], c.remote, err)
 }
 
 // cause returns why this side ended the operation, nil if it did not.

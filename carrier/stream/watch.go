@@ -20,7 +20,8 @@ type watch struct {
 }
 
 // arm lets the end of ctx call interrupt, from now on, in place of the context
-// before. resume undoes an interruption by that one; nil: it cannot be undone.
+// before. resume undoes an interruption by that one, which may have come when
+// nothing was left to interrupt.
 func (w *watch) arm(ctx context.Context, interrupt, resume func()) {
 	done := ctx.Done()
 	if done == w.done {
@@ -31,9 +32,7 @@ func (w *watch) arm(ctx context.Context, interrupt, resume func()) {
 	w.done = done
 	if w.stop != nil && !w.stop() {
 		<-w.fired // it does nothing but interrupt
-		if resume != nil {
-			resume()
-		}
+		resume()
 	}
 	w.stop, w.fired = nil, nil
 	if done == nil || w.closed {
@@ -79,6 +78,13 @@ func (c *Conn) interruptWrite() {
 	d, ok := c.rwc.(interface{ SetWriteDeadline(time.Time) error })
 	if !ok || d.SetWriteDeadline(longAgo) != nil {
 		c.abandon()
+	}
+}
+
+// resumeWrite takes back interruptWrite.
+func (c *Conn) resumeWrite() {
+	if d, ok := c.rwc.(interface{ SetWriteDeadline(time.Time) error }); ok {
+		_ = d.SetWriteDeadline(time.Time{})
 	}
 }
 

@@ -67,7 +67,6 @@ func explainHeader(header []byte) error {
 // explainHandshake says what to do about a handshake that failed.
 func explainHandshake(ctx context.Context, err error, limit time.Duration) error {
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
 	switch {
 	case errors.As(err, &record):
 		return fmt.Errorf("%w: use tls:// on both sides, or tcp:// on both (%w)", ErrNotTLS, err)
@@ -77,10 +76,17 @@ func explainHandshake(ctx context.Context, err error, limit time.Duration) error
 		return ctx.Err()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return fmt.Errorf("the peer closed the connection during it: does it speak TLS, and accept our certificate? (%w)", err)
-	case errors.As(err, &alert):
+	case isAlert(err):
 		return explainAlert(err)
 	}
 	return err
+}
+
+// isAlert reports whether err is the other side's refusal. Package tls marks it
+// by nothing but the name of the operation.
+func isAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
 }
 
 // explainAlert speaks of what the other side refused.

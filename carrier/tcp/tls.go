@@ -145,8 +145,7 @@ func (c *tlsConn) Send(ctx context.Context, batches ...[]byte) error {
 // refusal explains an alert: in TLS 1.3 a client learns only after its own
 // handshake that the server did not like its certificate.
 func refusal(err error) error {
-	var alert tls.AlertError
-	if err != nil && errors.As(err, &alert) {
+	if err != nil && isAlert(err) {
 		return explainAlert(err)
 	}
 	return err

@@ -1,0 +1,249 @@
+package carriertest
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gosig/gosig/carrier"
+)
+
+// kit is what one case works with.
+type kit struct {
+	*testing.T
+	Options
+	rule string
+
+	mu      sync.Mutex
+	closers []io.Closer
+	cancels []context.CancelFunc
+}
+
+// broken fails the case.
+func (k *kit) broken(got, want string) {
+	k.Helper()
+	k.Fatalf("got:  %s\nwant: %s\nbroken rule: %s", got, want, k.rule)
+}
+
+// check fails the case unless ok.
+func (k *kit) check(ok bool, got, want string) {
+	k.Helper()
+	if !ok {
+		k.broken(got, want)
+	}
+}
+
+// wantErr fails the case unless err matches one of the targets.
+func (k *kit) wantErr(what string, err error, targets ...error) {
+	k.Helper()
+	var names string
+	for _, target := range targets {
+		if errors.Is(err, target) {
+			return
+		}
+		if names != "" {
+			names += " or "
+		}
+		names += target.Error()
+	}
+	got := "no error"
+	if err != nil {
+		got = "error " + err.Error()
+	}
+	k.broken(what+": "+got, "an error that matches: "+names)
+}
+
+func (k *kit) closeLater(c io.Closer) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.closers = append(k.closers, c)
+}
+
+func (k *kit) closeAll() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, c := range k.closers {
+		_ = c.Close() // what Close returns is a case of its own
+	}
+	for _, cancel := range k.cancels {
+		cancel()
+	}
+}
+
+func (k *kit) parse(addr string) *url.URL {
+	k.Helper()
+	u, err := carrier.Parse(addr)
+	if err != nil {
+		k.Fatal(err)
+	}
+	return u
+}
+
+// deadline returns a context for what must not take long.
+func (k *kit) deadline() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), k.Patience)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.cancels = append(k.cancels, cancel)
+	return ctx
+}
+
+func (k *kit) handshake(a, b carrier.Conn) {
+	k.Helper()
+	ctx := k.deadline()
+	other := begin(func() (any, error) { return nil, carrier.Handshake(ctx, b) })
+	if err := carrier.Handshake(ctx, a); err != nil {
+		k.Fatalf("Handshake: %v", err)
+	}
+	must(k, other, "Handshake")
+}
+
+// result is what a function in another goroutine returned.
+type result[T any] struct {
+	value T
+	err   error
+}
+
+// begin runs f in a goroutine, which ends with f.
+func begin[T any](f func() (T, error)) <-chan result[T] {
+	ch := make(chan result[T], 1) // one result; nobody need be waiting
+	go func() {
+		v, err := f()
+		ch <- result[T]{v, err}
+	}()
+	return ch
+}
+
+// end waits for what begin began. Not ending is what breaks the rule.
+func end[T any](k *kit, ch <-chan result[T], what string) (T, error) {
+	k.Helper()
+	t := time.NewTimer(k.Patience)
+	defer t.Stop()
+	select {
+	case r := <-ch:
+		return r.value, r.err
+	case <-t.C:
+		k.broken(what+" still blocks after "+k.Patience.String(), "it returns")
+		panic("not reached")
+	}
+}
+
+func must[T any](k *kit, ch <-chan result[T], what string) T {
+	k.Helper()
+	v, err := end(k, ch, what)
+	if err != nil {
+		k.Fatalf("%s: %v", what, err)
+	}
+	return v
+}
+
+// pending fails the case if what begin began ends within a moment.
+func pending[T any](k *kit, ch <-chan result[T], what string) {
+	k.Helper()
+	t := time.NewTimer(20 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case r := <-ch:
+		got := what + " returned at once"
+		if r.err != nil {
+			got += ": " + r.err.Error()
+		}
+		k.broken(got, "it blocks")
+	case <-t.C:
+	}
+}
+
+// frame returns the i-th test frame of a size; no two look alike.
+func frame(i, size int) []byte {
+	f := make([]byte, size)
+	seed := uint32(i)*2654435761 + uint32(size)
+	for j := range f {
+		seed = seed*1664525 + 1013904223
+		f[j] = byte(seed >> 24)
+	}
+	if size >= 4 {
+		binary.BigEndian.PutUint32(f, uint32(i))
+	}
+	return f
+}
+
+// frames returns test frames of the sizes, numbered from 0.
+func frames(sizes ...int) [][]byte {
+	all := make([][]byte, len(sizes))
+	for i, size := range sizes {
+		all[i] = frame(i, size)
+	}
+	return all
+}
+
+func batchOf(frames ...[]byte) []byte {
+	var b []byte
+	for _, f := range frames {
+		b = carrier.AppendFrame(b, f)
+	}
+	return b
+}
+
+// receive receives n frames. It uses one buffer and soils it after each call,
+// so that frames which share memory with what comes later are found out.
+func (k *kit) receive(c carrier.Conn, n int) ([][]byte, error) {
+	ctx := k.deadline()
+	buf := make([]byte, 4096)
+	var got [][]byte
+	for len(got) < n {
+		batch, err := c.Receive(ctx, buf)
+		if err != nil {
+			return got, err
+		}
+		if err := carrier.Check(batch, c.Traits().MaxFrame); err != nil {
+			return got, errors.Join(errors.New("Receive returned a batch that is not of whole frames"), err)
+		}
+		if len(batch) == 0 {
+			return got, errors.New("Receive returned no frame and no error")
+		}
+		for f := range carrier.Frames(batch) {
+			got = append(got, bytes.Clone(f))
+		}
+		buf = batch[:cap(batch)]
+		for i := range buf {
+			buf[i] = 0xAA
+		}
+	}
+	return got, nil
+}
+
+// expect receives as many frames as want and compares.
+func (k *kit) expect(c carrier.Conn, want [][]byte) {
+	k.Helper()
+	got, err := end(k, begin(func() ([][]byte, error) { return k.receive(c, len(want)) }), "Receive")
+	if err != nil {
+		k.broken(sprintf("%d frames, then %v", len(got), err), sprintf("%d frames", len(want)))
+	}
+	k.same(got, want)
+}
+
+func (k *kit) same(got, want [][]byte) {
+	k.Helper()
+	k.check(len(got) == len(want), sprintf("%d frames", len(got)), sprintf("%d frames", len(want)))
+	for i := range want {
+		if !bytes.Equal(got[i], want[i]) {
+			k.broken(sprintf("frame %d is %s", i, show(got[i])), show(want[i]))
+		}
+	}
+}
+
+func show(f []byte) string {
+	return sprintf("%d bytes %x...", len(f), f[:min(len(f), 16)])
+}
+
+// send sends in a goroutine of its own, since a medium may hold little.
+func (k *kit) send(c carrier.Conn, batches ...[]byte) <-chan result[any] {
+	ctx := k.deadline()
+	return begin(func() (any, error) { return nil, c.Send(ctx, batches...) })
+}
