@@ -19,6 +19,7 @@ package codec
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ID names a codec in the negotiation: one to 32 of a-z, 0-9, ".", "_", "-", "+".
@@ -109,4 +110,14 @@ func (l Limits) CheckElements(n uint64) error {
 		return fmt.Errorf("%w: a list or map has more than %d elements", ErrLimit, l.Elements)
 	}
 	return nil
+}
+
+// Refused turns the error of a decoder that was run over the codec's own
+// output into the error of Append: the value is at fault, not the data. A nil
+// error stays nil.
+func Refused(err error) error {
+	if err == nil || errors.Is(err, ErrLimit) {
+		return err
+	}
+	return fmt.Errorf("%w: %s", ErrValue, strings.TrimPrefix(err.Error(), ErrMalformed.Error()+": "))
 }

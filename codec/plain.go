@@ -24,7 +24,11 @@ func Plain(v any) (any, error) {
 	case uint64:
 		return plainUint(v), nil
 	case json.Number:
-		return Number(string(v))
+		n, err := Number(string(v))
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrValue, err)
+		}
+		return n, nil
 	case time.Time:
 		return v.Format(time.RFC3339Nano), nil
 	case []any:
@@ -39,12 +43,13 @@ func Plain(v any) (any, error) {
 
 // Number reads a number as it is written in JSON. Written as an integer it is
 // an int64, or a uint64 above [math.MaxInt64], or an error: it is never
-// rounded. Written with a point or an exponent it is a float64.
+// rounded. Written with a point or an exponent it is a float64. The error says
+// why; its kind is for the caller to add.
 func Number(s string) (any, error) {
 	if strings.ContainsAny(s, ".eE") {
 		f, err := strconv.ParseFloat(s, 64)
 		if err != nil {
-			return nil, fmt.Errorf("%w: number %.40q does not fit a float64", ErrValue, s)
+			return nil, fmt.Errorf("number %.40q is no float64", s)
 		}
 		return f, nil
 	}
@@ -54,7 +59,7 @@ func Number(s string) (any, error) {
 	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
 		return n, nil
 	}
-	return nil, fmt.Errorf("%w: integer %.40q does not fit 64 bits; send it as text", ErrValue, s)
+	return nil, fmt.Errorf("integer %.40q does not fit 64 bits; send it as text", s)
 }
 
 // AppendFloat appends f, which must be finite, in the shortest form that

@@ -53,7 +53,7 @@ func (e *encoder) append(dst []byte, v any, depth int) ([]byte, error) {
 	case json.Number:
 		n, err := codec.Number(string(v))
 		if err != nil {
-			return dst, err
+			return dst, fmt.Errorf("%w: %w", codec.ErrValue, err)
 		}
 		return e.append(dst, n, depth)
 	}
@@ -193,8 +193,6 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // check holds what the library has written to the rules of the decoder.
 func (e *encoder) check(out []byte) error {
 	p := parser{data: out, limits: e.limits}
-	if _, err := p.parse(); err != nil {
-		return fmt.Errorf("%w: %w", codec.ErrValue, err)
-	}
-	return nil
+	_, err := p.parse()
+	return codec.Refused(err)
 }

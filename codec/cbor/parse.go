@@ -96,7 +96,7 @@ func (p *parser) value(depth int) (any, error) {
 		return int64(arg), nil
 	case majorNegative:
 		if arg > math.MaxInt64 {
-			return nil, p.malformed("integer below the 64 bits of an int64 ends")
+			return nil, p.malformed("integer below those of an int64")
 		}
 		return -1 - int64(arg), nil
 	case majorBytes, majorText:
@@ -106,7 +106,7 @@ func (p *parser) value(depth int) (any, error) {
 	case majorMap:
 		return p.object(depth+1, arg)
 	case majorTag:
-		return nil, p.malformed("tag")
+		return nil, p.malformed("a tag (as for a big number)")
 	}
 	return p.simple(first, arg)
 }
@@ -173,6 +173,9 @@ func (p *parser) array(depth int, n uint64) (any, error) {
 			list = append(list, v)
 		}
 	}
+	if !p.build {
+		return nil, nil
+	}
 	return list, nil
 }
 
@@ -190,6 +193,9 @@ func (p *parser) object(depth int, n uint64) (any, error) {
 			return nil, err
 		}
 	}
+	if !p.build {
+		return nil, nil
+	}
 	return m, nil
 }
 
@@ -200,7 +206,7 @@ func (p *parser) entry(depth int, m map[string]any, keys *codec.Keys) error {
 		return err
 	}
 	if first>>5 != majorText {
-		return p.malformed("map key is not text")
+		return p.malformed("a map's key is not text")
 	}
 	raw, err := p.take(n)
 	if err != nil {

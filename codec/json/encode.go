@@ -61,8 +61,9 @@ func appendFloat(dst []byte, f float64) ([]byte, error) {
 }
 
 func appendNumber(dst []byte, n json.Number) ([]byte, error) {
-	if _, err := codec.Number(string(n)); err != nil {
-		return dst, err
+	p := parser{data: []byte(n)}
+	if _, err := p.number(); err != nil || p.pos < len(n) {
+		return dst, fmt.Errorf("%w: json.Number %.40q is no number of 64 bits", codec.ErrValue, string(n))
 	}
 	return append(dst, n...), nil
 }
@@ -337,7 +338,7 @@ func (e *encoder) delegate(dst []byte, v reflect.Value) ([]byte, error) {
 func (e *encoder) check(out []byte, v any) error {
 	p := parser{data: out, limits: e.limits}
 	if _, err := p.parse(); err != nil {
-		return fmt.Errorf("%w: %w", codec.ErrValue, err)
+		return codec.Refused(err)
 	}
 	// encoding/json writes an invalid byte as an escape sequence, and the
 	// character U+FFFD itself as it is.

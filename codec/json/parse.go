@@ -122,6 +122,9 @@ func (p *parser) array(depth int) (any, error) {
 		}
 		break
 	}
+	if !p.build {
+		return nil, p.expect(']')
+	}
 	return list, p.expect(']')
 }
 
@@ -158,6 +161,9 @@ func (p *parser) object(depth int) (any, error) {
 			continue
 		}
 		break
+	}
+	if !p.build {
+		return nil, p.expect('}')
 	}
 	return m, p.expect('}')
 }
@@ -316,7 +322,6 @@ func (p *parser) number() (any, error) {
 	}
 	n, err := codec.Number(string(p.data[start:p.pos]))
 	if err != nil {
-		// It is refused as a payload, not as a value of the user's.
 		return nil, fmt.Errorf("%w: %w", codec.ErrMalformed, err)
 	}
 	return n, nil
