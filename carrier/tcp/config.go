@@ -99,7 +99,12 @@ func (c *Carrier) clientConfig(s settings) (*tls.Config, error) {
 	config.ServerName = s.serverName
 	config.RootCAs = now.cas
 	if now.cert != nil {
-		config.Certificates = []tls.Certificate{*now.cert}
+		// Always the one that was configured: Certificates would be left out
+		// when the server knows another CA, and the server could only say that
+		// there was none.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return now.cert, nil
+		}
 	}
 	config.VerifyConnection = requireALPN
 	return config, nil

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/gosig/gosig/carrier"
 )
@@ -65,19 +64,15 @@ func explainHeader(header []byte) error {
 }
 
 // explainHandshake says what to do about a handshake that failed.
-func explainHandshake(ctx context.Context, err error, limit time.Duration) error {
+func explainHandshake(err error) error {
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &record):
 		return fmt.Errorf("%w: use tls:// on both sides, or tcp:// on both (%w)", ErrNotTLS, err)
-	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("the peer did not finish within the handshake limit of %v; does it speak TLS? (%w)", limit, context.DeadlineExceeded)
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return fmt.Errorf("the peer closed the connection during it: does it speak TLS, and accept our certificate? (%w)", err)
 	case isAlert(err):
 		return explainAlert(err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return fmt.Errorf("the peer closed the connection: does it speak TLS, and accept our certificate? (%w)", err)
 	}
 	return err
 }

@@ -59,20 +59,28 @@ func verifyClient(state tls.ConnectionState) error {
 	return err
 }
 
-// peerIdentity returns who the peer of a finished handshake is; ID "" if it
-// proved nothing. A server, which may have many names, is its one URI name or
-// the name it was called by and verified for.
-func peerIdentity(state tls.ConnectionState, server bool) carrier.Identity {
+// clientIdentity returns who the client of a finished handshake is; ID "" if it
+// proved nothing.
+func clientIdentity(state tls.ConnectionState) carrier.Identity {
 	if len(state.VerifiedChains) == 0 {
 		return carrier.Identity{}
 	}
-	cert := state.PeerCertificates[0]
-	name, err := certificateName(cert)
-	if !server && len(cert.URIs) != 1 {
-		name, err = state.ServerName, nil
-	}
+	name, err := certificateName(state.PeerCertificates[0])
 	if err != nil {
-		return carrier.Identity{}
+		return carrier.Identity{} // not reached: verifyClient has refused it
 	}
-	return carrier.Identity{ID: name, Method: "tls"}
+	return carrier.Identity{ID: name, Method: method}
 }
+
+// serverIdentity returns who the server of a finished handshake is. A server
+// may have many names: it is its one URI name, or else the name it was called
+// by and verified for.
+func serverIdentity(state tls.ConnectionState, called string) carrier.Identity {
+	if uris := state.PeerCertificates[0].URIs; len(uris) == 1 {
+		called = uris[0].String()
+	}
+	return carrier.Identity{ID: called, Method: method}
+}
+
+// method is how package carrier calls this kind of proof.
+const method = "tls"

@@ -24,6 +24,7 @@ type source struct {
 	mu      sync.Mutex
 	checked time.Time
 	seen    contents // what was tried last, good or bad
+	told    string   // the last error that was reported; "" when all is well
 	now     *loaded  // what is in force
 }
 
@@ -54,14 +55,29 @@ func (s *source) load() error {
 // current returns what is in force, after a look at the files if the last one
 // is a while ago.
 func (s *source) current() *loaded {
+	now, err := s.look()
+	if err != nil {
+		s.report(err)
+	}
+	return now
+}
+
+// look returns what is in force, and an error that has not been reported yet.
+func (s *source) look() (*loaded, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.material != (material{}) && time.Since(s.checked) >= checkEvery {
-		if err := s.read(); err != nil {
-			s.report(err)
-		}
+	if s.material == (material{}) || time.Since(s.checked) < checkEvery {
+		return s.now, nil
 	}
-	return s.now
+	err := s.read()
+	if err == nil {
+		return s.now, nil
+	}
+	if err.Error() == s.told {
+		return s.now, nil
+	}
+	s.told = err.Error()
+	return s.now, err
 }
 
 // read puts changed files in force, if they can be used.
@@ -79,7 +95,7 @@ func (s *source) read() error {
 	if err != nil {
 		return err
 	}
-	s.now = next
+	s.now, s.told = next, ""
 	return nil
 }
 

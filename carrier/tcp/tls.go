@@ -31,7 +31,7 @@ func (c *Carrier) dialTLS(ctx context.Context, addr *url.URL) (carrier.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	return c.protect(nc, tls.Client(nc, config), false), nil
+	return c.protect(nc, tls.Client(nc, config), config.ServerName), nil
 }
 
 func (c *Carrier) listenTLS(ctx context.Context, addr *url.URL) (carrier.Listener, error) {
@@ -50,7 +50,7 @@ func (c *Carrier) listenTLS(ctx context.Context, addr *url.URL) (carrier.Listene
 	return stream.NewListener(ln, &stream.ListenerOptions{
 		Addr: "tls://" + ln.Addr().String(),
 		Wrap: func(nc net.Conn) (carrier.Conn, error) {
-			return c.protect(nc, tls.Server(nc, config), true), nil
+			return c.protect(nc, tls.Server(nc, config), ""), nil
 		},
 	}), nil
 }
@@ -59,18 +59,18 @@ func (c *Carrier) listenTLS(ctx context.Context, addr *url.URL) (carrier.Listene
 type tlsConn struct {
 	*stream.Conn
 	tls      *tls.Conn
-	limit    time.Duration // for the handshake
-	server   bool
+	limit    time.Duration                    // for the handshake
+	called   string                           // the server's name that was verified; "" on the server's side
 	identity atomic.Pointer[carrier.Identity] // set by the handshake; ID "": none
 }
 
-func (c *Carrier) protect(raw net.Conn, tc *tls.Conn, server bool) *tlsConn {
+func (c *Carrier) protect(raw net.Conn, tc *tls.Conn, called string) *tlsConn {
 	return &tlsConn{
 		Conn: stream.New(&tlsStream{Conn: tc, raw: raw}, &stream.Options{
 			LocalAddr: "tls://" + raw.LocalAddr().String(), RemoteAddr: "tls://" + raw.RemoteAddr().String(),
 			Confidential: true, PeerIdentity: true,
 		}),
-		tls: tc, limit: c.opts.HandshakeTimeout, server: server,
+		tls: tc, limit: c.opts.HandshakeTimeout, called: called,
 	}
 }
 
@@ -95,20 +95,34 @@ func (c *tlsConn) Handshake(ctx context.Context) error {
 	if c.identity.Load() != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.limit)
+	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	if err := c.tls.HandshakeContext(ctx); err != nil {
-		return c.failed(ctx, err)
+	if err := c.tls.HandshakeContext(limited); err != nil {
+		return c.failed(ctx, limited, err)
 	}
-	identity := peerIdentity(c.tls.ConnectionState(), c.server)
+	identity := c.peer()
 	c.identity.Store(&identity)
 	return nil
 }
 
-// failed tells the peer, where it can, and returns the reason.
-func (c *tlsConn) failed(ctx context.Context, err error) error {
-	if !errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
-		err = explainHandshake(ctx, err, c.limit)
+func (c *tlsConn) peer() carrier.Identity {
+	state := c.tls.ConnectionState()
+	if c.called == "" {
+		return clientIdentity(state)
+	}
+	return serverIdentity(state, c.called)
+}
+
+// failed closes the conn after a handshake that failed, tells the peer why
+// where that is possible, and returns the reason.
+func (c *tlsConn) failed(ctx, limited context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case limited.Err() != nil:
+		err = fmt.Errorf("not finished within the limit of %v: does the peer speak TLS? (%w)", c.limit, limited.Err())
+	case !errors.Is(err, net.ErrClosed):
+		err = explainHandshake(err)
 	}
 	refusePlain(err)
 	c.Close()

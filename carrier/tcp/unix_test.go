@@ -1,0 +1,107 @@
+package tcp_test
+
+import (
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/tcp"
+)
+
+func TestUnixMode(t *testing.T) {
+	for _, c := range []struct {
+		name, query string
+		opts        *tcp.Options
+		want        fs.FileMode
+	}{
+		{"default", "", nil, 0o600},
+		{"parameter", "?mode=0660", nil, 0o660},
+		{"option", "", &tcp.Options{UnixMode: 0o666}, 0o666},
+		{"parameter wins", "?mode=600", &tcp.Options{UnixMode: 0o666}, 0o600},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "s")
+			ln, err := newSet(t, c.opts).Listen(t.Context(), "unix://"+path+c.query)
+			require.NoError(t, err)
+			assert.Equal(t, "unix://"+path, ln.Addr())
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			assert.Equal(t, c.want, info.Mode().Perm())
+			require.NoError(t, ln.Close())
+			left, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			assert.Empty(t, left, "a listener removes its socket, and nothing else is left")
+		})
+	}
+}
+
+func TestUnixStaleSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	require.NoError(t, err)
+	left.SetUnlinkOnClose(false)
+	require.NoError(t, left.Close()) // as a router that was killed
+	ln, err := newSet(t, nil).Listen(t.Context(), "unix://"+path)
+	require.NoError(t, err)
+
+	_, err = newSet(t, nil).Listen(t.Context(), "unix://"+path)
+	assert.ErrorContains(t, err, "is in use: is another router running there?")
+	assert.ErrorIs(t, err, syscall.EADDRINUSE)
+	require.NoError(t, ln.Close())
+}
+
+func TestUnixLeavesOtherFilesAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	require.NoError(t, os.WriteFile(path, []byte("precious"), 0o600))
+	_, err := newSet(t, nil).Listen(t.Context(), "unix://"+path)
+	assert.ErrorContains(t, err, "is no socket")
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "precious", string(content))
+}
+
+func TestUnixCloseLeavesASuccessorsSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	set := newSet(t, nil)
+	first, err := set.Listen(t.Context(), "unix://"+path)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(path)) // an operator's doing
+	second, err := set.Listen(t.Context(), "unix://"+path)
+	require.NoError(t, err)
+	defer second.Close()
+	require.NoError(t, first.Close())
+	_, err = os.Stat(path)
+	assert.NoError(t, err)
+}
+
+func TestUnixIdentity(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	set := newSet(t, nil)
+	ln, err := set.Listen(t.Context(), "unix://"+path)
+	require.NoError(t, err)
+	defer ln.Close()
+	client, err := set.Dial(t.Context(), ln.Addr())
+	require.NoError(t, err)
+	defer client.Close()
+	server, err := ln.Accept(t.Context())
+	require.NoError(t, err)
+	defer server.Close()
+	id, ok := carrier.IdentityOf(server)
+	if runtime.GOOS != "linux" {
+		assert.False(t, ok)
+		return
+	}
+	assert.True(t, ok)
+	assert.Equal(t, carrier.Identity{ID: fmt.Sprintf("uid:%d", os.Getuid()), Method: "unix-peercred"}, id)
+	assert.True(t, server.Traits().PeerIdentity)
+}
