@@ -1,7 +1,7 @@
 package sig
 
 import (
-	"encoding"
+	stdenc "encoding"
 	"encoding/json"
 	"reflect"
 )
@@ -12,8 +12,8 @@ var (
 	typeEncoded   = reflect.TypeFor[Encoded]()
 	typeMarshal   = reflect.TypeFor[json.Marshaler]()
 	typeUnmarshal = reflect.TypeFor[json.Unmarshaler]()
-	typeText      = reflect.TypeFor[encoding.TextMarshaler]()
-	typeUntext    = reflect.TypeFor[encoding.TextUnmarshaler]()
+	typeText      = reflect.TypeFor[stdenc.TextMarshaler]()
+	typeUntext    = reflect.TypeFor[stdenc.TextUnmarshaler]()
 )
 
 // shape says what a type's values look like to a codec, as a set: one kind for
