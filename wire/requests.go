@@ -6,7 +6,7 @@ package wire
 //	|0x11| ID | sender | timeout | method | payload to end |
 //	+----+----+--------+---------+--------+----------------+
 type Request struct {
-	ID        uint64 // the requester's; not in use by a request still open
+	ID        uint64 // the requester's: counts up from 1, never one twice on a connection
 	Sender    uint32 // a number that the receiver assigned
 	TimeoutMS uint64 // time left, in milliseconds; 0: no deadline
 	Method    string
