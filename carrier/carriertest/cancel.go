@@ -99,19 +99,21 @@ var cancelCases = []connCase{
 			for i := range 30 {
 				ctx, cancel := context.WithCancel(context.Background())
 				f := frame(i, 20)
-				if err := a.Send(ctx, batchOf(f)); err != nil {
-					k.broken(sprintf("Send %d: %v", i, err), "no error")
-				}
+				sent := begin(func() (any, error) { return nil, a.Send(ctx, batchOf(f)) })
 				got, err := end(k, begin(func() ([]byte, error) { return b.Receive(ctx, nil) }), "Receive")
-				cancel()
 				if err != nil {
 					k.broken(sprintf("Receive %d: %v", i, err), "a frame")
 				}
+				if _, err := end(k, sent, "Send"); err != nil {
+					k.broken(sprintf("Send %d: %v", i, err), "no error")
+				}
+				cancel()
 				k.same([][]byte{got}, [][]byte{batchOf(f)})
 			}
 			want := frames(10, 20)
-			must(k, k.send(a, batchOf(want...)), "Send")
+			sent := k.send(a, batchOf(want...))
 			k.expect(b, want)
+			must(k, sent, "Send")
 		},
 	},
 	{

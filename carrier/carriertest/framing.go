@@ -1,6 +1,7 @@
 package carriertest
 
 import (
+	"errors"
 	"io"
 
 	"github.com/gosig/gosig/carrier"
@@ -23,25 +24,26 @@ var framingCases = []connCase{
 		func(k *kit, a, b carrier.Conn) {
 			for i := range 100 {
 				f := frame(i, 1+i%7)
-				must(k, k.send(a, batchOf(f)), "Send")
+				sent := k.send(a, batchOf(f))
 				k.expect(b, [][]byte{f})
+				must(k, sent, "Send")
 			}
 		},
 	},
 	{
 		"several_batches", "Send sends all its batches, in order, also empty ones and none", true,
 		func(k *kit, a, b carrier.Conn) {
-			var want [][]byte
 			for _, n := range []int{0, 1, 2, 3, 50, 1100} {
-				var batches [][]byte
+				var want, batches [][]byte
 				for i := range n {
 					fs := [][]byte{frame(i, 1+i%100), frame(n, 10)}
 					want = append(want, fs...)
 					batches = append(batches, batchOf(fs...), nil)
 				}
-				must(k, k.send(a, batches...), "Send")
+				sent := k.send(a, batches...)
+				k.expect(b, want)
+				must(k, sent, "Send")
 			}
-			k.expect(b, want)
 		},
 	},
 	{
@@ -102,19 +104,23 @@ var framingCases = []connCase{
 			carrier.SetMaxFrame(b, 50)
 			size := min(200, b.Traits().MaxFrame)
 			want := [][]byte{frame(0, 50), frame(1, size)}
-			must(k, k.send(a, batchOf(want...)), "Send")
+			sent := k.send(a, batchOf(want...))
 			k.expect(b, want[:1])
 			carrier.SetMaxFrame(b, size)
 			k.expect(b, want[1:])
+			must(k, sent, "Send")
 		},
 	},
 	{
 		"end_between_frames", "what was sent before Close arrives, then io.EOF, again and again", true,
 		func(k *kit, a, b carrier.Conn) {
 			want := frames(1, 2000, 3)
-			must(k, k.send(a, batchOf(want...)), "Send")
-			k.check(a.Close() == nil, "Close failed", "no error")
+			ctx := k.deadline()
+			ended := begin(func() (any, error) {
+				return nil, errors.Join(a.Send(ctx, batchOf(want...)), a.Close())
+			})
 			k.expect(b, want)
+			must(k, ended, "Send and Close")
 			for range 2 {
 				_, err := end(k, begin(func() ([]byte, error) { return b.Receive(k.deadline(), nil) }), "Receive")
 				k.check(err == io.EOF, sprintf("error %v", err), "io.EOF itself")

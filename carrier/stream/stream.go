@@ -56,6 +56,7 @@ type Options struct {
 // Conn is a [carrier.Conn] over a byte stream.
 type Conn struct {
 	rwc           io.ReadWriteCloser
+	deadlines     deadlines // of rwc; nil: it has none
 	traits        carrier.Traits
 	local, remote string
 	limit         atomic.Int64 // largest frame accepted
@@ -85,6 +86,9 @@ func New(rwc io.ReadWriteCloser, opts *Options) *Conn {
 		local: opts.LocalAddr, remote: opts.RemoteAddr,
 	}
 	c.nameEnds()
+	c.deadlines = deadlinesOf(rwc)
+	c.readWatch.interrupt, c.readWatch.resume = c.interruptRead, c.resumeRead
+	c.writeWatch.interrupt, c.writeWatch.resume = c.interruptWrite, c.resumeWrite
 	c.in = input{r: rwc, limit: &c.limit, explain: opts.Explain}
 	c.out = output{w: rwc, vectored: vectored(rwc)}
 	if opts.MaxFrame == 0 {
@@ -117,10 +121,11 @@ func addrURL(a net.Addr) string {
 
 // Receive returns the next whole frames, see [carrier.Conn].
 func (c *Conn) Receive(ctx context.Context, buf []byte) ([]byte, error) {
-	if err := c.begin(ctx, &c.readWatch, c.interruptRead, c.resumeRead); err != nil {
+	if err := c.begin(ctx, &c.readWatch); err != nil {
 		return nil, fmt.Errorf("receive: %w", err)
 	}
 	batch, err := c.in.receive(buf)
+	c.finish(&c.readWatch)
 	if err != nil {
 		return nil, c.explain(ctx, "receive", err)
 	}
@@ -132,28 +137,38 @@ func (c *Conn) Send(ctx context.Context, batches ...[]byte) error {
 	if c.out.broken != nil {
 		return c.explain(ctx, "send", c.out.broken)
 	}
-	if err := c.begin(ctx, &c.writeWatch, c.interruptWrite, c.resumeWrite); err != nil {
+	if err := c.begin(ctx, &c.writeWatch); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
-	if err := c.out.send(batches); err != nil {
+	err := c.out.send(batches)
+	c.finish(&c.writeWatch)
+	if err != nil {
 		return c.explain(ctx, "send", err)
 	}
 	return nil
 }
 
 // begin makes the end of ctx interrupt what follows.
-func (c *Conn) begin(ctx context.Context, w *watch, interrupt, resume func()) error {
+func (c *Conn) begin(ctx context.Context, w *watch) error {
 	if c.closed.Load() {
 		return net.ErrClosed
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w.arm(ctx, interrupt, resume)
+	w.arm(ctx)
 	return nil
 }
 
 var preposition = map[string]string{"receive": "receive from", "send": "send to"}
+
+// finish is called after an operation. A stream without deadlines is closed by
+// the end of a context, which must not happen when nothing is going on.
+func (c *Conn) finish(w *watch) {
+	if c.deadlines == nil && w.done != nil {
+		w.disarm()
+	}
+}
 
 // explain turns an error of the stream into what [carrier.Conn] promises.
 func (c *Conn) explain(ctx context.Context, op string, err error) error {

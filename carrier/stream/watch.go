@@ -2,15 +2,20 @@ package stream
 
 import (
 	"context"
+	"io"
 	"sync"
 	"time"
 )
 
 // watch interrupts the operations of one direction when their context ends.
 //
-// It stays armed from one operation to the next as long as these bring the same
-// context (told by its Done channel), so that a loop pays for it once.
+// On a stream with deadlines it stays armed from one operation to the next as
+// long as these bring the same context (told by its Done channel), so that a
+// loop pays for it once: an interruption that hits no operation is taken back.
 type watch struct {
+	interrupt func() // ends the operation
+	resume    func() // undoes an interruption
+
 	done <-chan struct{} // what is watched; used only by the goroutine that calls arm
 
 	mu     sync.Mutex
@@ -19,10 +24,10 @@ type watch struct {
 	closed bool
 }
 
-// arm lets the end of ctx call interrupt, from now on, in place of the context
-// before. resume undoes an interruption by that one, which may have come when
-// nothing was left to interrupt.
-func (w *watch) arm(ctx context.Context, interrupt, resume func()) {
+// arm lets the end of ctx interrupt, from now on, in place of the context
+// before. An interruption by that one, which may have come when nothing was
+// left to interrupt, is undone.
+func (w *watch) arm(ctx context.Context) {
 	done := ctx.Done()
 	if done == w.done {
 		return
@@ -32,7 +37,7 @@ func (w *watch) arm(ctx context.Context, interrupt, resume func()) {
 	w.done = done
 	if w.stop != nil && !w.stop() {
 		<-w.fired // it does nothing but interrupt
-		resume()
+		w.resume()
 	}
 	w.stop, w.fired = nil, nil
 	if done == nil || w.closed {
@@ -42,7 +47,7 @@ func (w *watch) arm(ctx context.Context, interrupt, resume func()) {
 	w.fired = fired
 	w.stop = context.AfterFunc(ctx, func() {
 		defer close(fired)
-		interrupt()
+		w.interrupt()
 	})
 }
 
@@ -57,34 +62,60 @@ func (w *watch) close() {
 	}
 }
 
+// disarm ends the watching of the context, so that its end after the operation
+// changes nothing.
+func (w *watch) disarm() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stop != nil && !w.stop() {
+		<-w.fired
+	}
+	w.done, w.stop, w.fired = nil, nil, nil
+}
+
 // longAgo is a deadline that has passed.
 var longAgo = time.Unix(1, 0)
 
+// deadlines is what a stream needs so that its operations can be interrupted
+// one by one.
+type deadlines interface {
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+}
+
+// deadlinesOf returns nil for a stream whose only interruption is its end. Some
+// files have the methods and refuse them.
+func deadlinesOf(rwc io.ReadWriteCloser) deadlines {
+	d, ok := rwc.(deadlines)
+	if !ok || d.SetReadDeadline(time.Time{}) != nil || d.SetWriteDeadline(time.Time{}) != nil {
+		return nil
+	}
+	return d
+}
+
 func (c *Conn) interruptRead() {
-	d, ok := c.rwc.(interface{ SetReadDeadline(time.Time) error })
-	if !ok || d.SetReadDeadline(longAgo) != nil {
+	if c.deadlines == nil || c.deadlines.SetReadDeadline(longAgo) != nil {
+		c.abandon()
+	}
+}
+
+func (c *Conn) interruptWrite() {
+	if c.deadlines == nil || c.deadlines.SetWriteDeadline(longAgo) != nil {
 		c.abandon()
 	}
 }
 
 // resumeRead takes back interruptRead. If that fails, the next Read does too.
 func (c *Conn) resumeRead() {
-	if d, ok := c.rwc.(interface{ SetReadDeadline(time.Time) error }); ok {
-		_ = d.SetReadDeadline(time.Time{})
+	if c.deadlines != nil {
+		_ = c.deadlines.SetReadDeadline(time.Time{})
 	}
 }
 
-func (c *Conn) interruptWrite() {
-	d, ok := c.rwc.(interface{ SetWriteDeadline(time.Time) error })
-	if !ok || d.SetWriteDeadline(longAgo) != nil {
-		c.abandon()
-	}
-}
-
-// resumeWrite takes back interruptWrite.
+// resumeWrite takes back interruptWrite. If that fails, the next Write does too.
 func (c *Conn) resumeWrite() {
-	if d, ok := c.rwc.(interface{ SetWriteDeadline(time.Time) error }); ok {
-		_ = d.SetWriteDeadline(time.Time{})
+	if c.deadlines != nil {
+		_ = c.deadlines.SetWriteDeadline(time.Time{})
 	}
 }
 
