@@ -40,6 +40,7 @@ var table = []rule{
 	{"carrier", nil, nil, "a carrier moves frames and knows no signals"},
 
 	{"sig/sigtest", []string{"sig"}, nil, "help for users' tests must not add to what they depend on"},
+	{"sig/sigtest/modeltest", []string{"sig"}, testLibraries, "the script that one registry and bridged ones must follow alike"},
 	{"codec/codectest", []string{"codec"}, testLibraries, "the suite that each codec's test runs"},
 	{"carrier/carriertest", []string{"carrier", "carrier/stream"}, testLibraries, "the suite that each carrier's test runs"},
 
