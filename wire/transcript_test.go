@@ -43,11 +43,11 @@ func numbered(sender, route uint32) *wire.Connect {
 
 var transcript = []step{
 	{"A", fromClient, &wire.Hello{
-		MinVersion: 1, MaxVersion: 1, ID: idDesk, Name: "desk", Features: features,
+		MinVersion: 1, MaxVersion: 1, ID: idDesk, Name: "desk", Features: wire.FeatureHeld,
 		Codecs: []string{"json", "cbor"}, Limits: wire.DefaultLimits,
-	}, "desk offers versions 1 to 1, both features, json before cbor"},
+	}, "desk offers version 1, held-back events, json before cbor"},
 	{"A", fromServer, &wire.Welcome{
-		Version: 1, ID: idServer, Name: "hub", Features: features, Codec: "json", Limits: wire.DefaultLimits, Token: token,
+		Version: 1, ID: idServer, Name: "hub", Features: wire.FeatureHeld, Codec: "json", Limits: wire.DefaultLimits, Token: token,
 	}, "hub has json; nobody is connected yet"},
 	{"A", fromClient, &wire.Subscribe{Sender: "kitchen", Event: "temp"}, "the sender need not exist yet"},
 	{"A", fromClient, &wire.Sync{ID: 1}, "desk wants to know when that is in force"},
@@ -56,7 +56,7 @@ var transcript = []step{
 	{"B", fromClient, &wire.Hello{
 		MinVersion: 1, MaxVersion: 1, ID: idPi, Name: "pi", Features: wire.FeatureHeld,
 		Codecs: []string{"json"}, Limits: wire.Limits{MaxFrame: 4096, MaxRequests: 8, KeepaliveMS: 5000, WindowEvents: 16, WindowBytes: 4096},
-	}, "pi is small and no router"},
+	}, "pi is small"},
 	{"B", fromServer, &wire.Welcome{
 		Version: 1, ID: idServer, Name: "hub", Features: wire.FeatureHeld, Codec: "json",
 		Limits: wire.Limits{MaxFrame: 4096, MaxRequests: 8, KeepaliveMS: 5000, WindowEvents: 16, WindowBytes: 4096}, Token: tokenPi,
