@@ -1,0 +1,329 @@
+package sig
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Bridge joins a registry to another process. It is the side that a router
+// talks to; [Peer] is the router's own side. Users see neither.
+type Bridge struct {
+	registry *Registry
+	peer     Peer
+	// The registry's lock guards these.
+	senders  map[*Sender]struct{}
+	patterns map[Pattern]struct{}
+	closed   bool
+}
+
+// Peer is a router's side of a [Bridge].
+//
+// Methods marked (locked) are called with the registry's lock held, in the
+// order of the changes: they must not block, nor call the registry. They may
+// call the accessors of Sender and Route, except [Route.Targets].
+type Peer interface {
+	// SenderConnected (locked) tells of a sender of another origin; Attach also
+	// tells of each one already there. If it returns true the peer is taken to
+	// want all the sender's events until [Bridge.Want] says otherwise.
+	SenderConnected(s *Sender) (wantsAll bool)
+	// SenderDisconnected (locked) tells that it has ended. Its targets get no
+	// events any more; Detached is not called for them.
+	SenderDisconnected(s *Sender, reason string)
+	// InterestAdded (locked) tells of the first subscription, local or of
+	// another bridge, never this bridge's own, with this pattern. Patterns of
+	// reserved events are among them.
+	InterestAdded(p Pattern)
+	// InterestRemoved (locked) tells that the last one is gone.
+	InterestRemoved(p Pattern)
+	// Wanted (locked) tells whether any subscription other than this bridge's
+	// own matches rt, a route of a sender this bridge connected. A new sender's
+	// routes are not wanted until it says so, perhaps before Connect returns.
+	Wanted(rt *Route, on bool)
+	// Target (locked) returns the target for rt towards this peer, the same
+	// object each time for the same rt.
+	Target(rt *Route) Target
+	// Detached (locked) tells that this bridge's Subscribe patterns no longer
+	// match rt. An emission under way may still push.
+	Detached(rt *Route)
+	// Request asks a sender that this bridge connected. It blocks, until ctx
+	// ends at the latest. Data may be an Encoded, valid while it blocks; the
+	// reply may be an Encoded.
+	Request(ctx context.Context, s *Sender, method Name, data any) (any, error)
+	// Sync blocks until what was sent so far is in force over there.
+	Sync(ctx context.Context) error
+}
+
+// Target receives the events of one route on behalf of a peer. Its methods can
+// be called from several goroutines at once.
+type Target interface {
+	// Push sends the event. It never blocks; it runs on the emitting goroutine.
+	Push(em *Emission) error
+	// TryReserve makes room for one held-back event; Push of a held Emission
+	// consumes it.
+	TryReserve() bool
+	// Release gives a reservation back.
+	Release()
+	// Room returns a channel that is closed once there may be room again.
+	Room() <-chan struct{}
+}
+
+// RemoteSpec says what a sender of another process emits and answers.
+type RemoteSpec struct {
+	Events, Requests []Name
+	Default          bool // it answers all other methods as well
+	Epoch            uint64
+}
+
+// Attach joins a peer to the registry and tells it what there is.
+func (r *Registry) Attach(p Peer) (*Bridge, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, NewError(CodeClosed, "the registry")
+	}
+	b := &Bridge{registry: r, peer: p, senders: make(map[*Sender]struct{}), patterns: make(map[Pattern]struct{})}
+	r.bridges = append(r.bridges, b)
+	for _, sl := range r.slots {
+		if sl.current != nil {
+			s := sl.current
+			if !p.SenderConnected(s) {
+				continue
+			}
+			for _, rt := range s.routes {
+				was := rt.wanted()
+				b.ask(rt)
+				rt.changedWanted(was)
+			}
+		}
+	}
+	r.index.root.each(func(in *interest) { p.InterestAdded(in.pattern) })
+	return b, nil
+}
+
+// Connect gives a sender of the other process its name here. The caller calls
+// the notice's Deliver before it delivers events of the sender.
+func (b *Bridge) Connect(name Name, spec RemoteSpec) (*Sender, *Notice, error) {
+	r := b.registry
+	s, err := newSender(r, name, spec.Events)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.requests = make(map[Name]RequestHandler, len(spec.Requests))
+	for _, method := range spec.Requests {
+		if err := method.Validate(); err != nil {
+			return nil, nil, fmt.Errorf("connect %s: method: %w", name, err)
+		}
+		s.requests[method] = nil
+	}
+	s.bridge, s.anything, s.epoch = b, spec.Default, spec.Epoch
+	r.mu.Lock()
+	if b.closed {
+		err = NewError(CodeClosed, "the bridge")
+	}
+	var warnings []Warning
+	if err == nil {
+		warnings, err = r.admit(s, name)
+	}
+	if err == nil {
+		b.senders[s] = struct{}{}
+	}
+	r.mu.Unlock()
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect: %w", err)
+	}
+	r.warnAll(warnings)
+	return s, &Notice{sender: s}, nil
+}
+
+// Disconnect ends a sender this bridge connected. The caller calls the notice's
+// Deliver after the sender's last event; it is nil if the sender had ended.
+func (b *Bridge) Disconnect(s *Sender, reason string) *Notice {
+	b.registry.mu.Lock()
+	defer b.registry.mu.Unlock()
+	return b.registry.end(s, NewError(CodeNotConnected, reason), reason)
+}
+
+// Subscribe adds a pattern the peer wants events of. It is called once for each
+// distinct pattern.
+func (b *Bridge) Subscribe(p Pattern) {
+	r := b.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, have := b.patterns[p]; have || b.closed {
+		return
+	}
+	b.patterns[p] = struct{}{}
+	in := r.index.find(p)
+	alone := in.sole()
+	if in.bridges == nil {
+		in.bridges = make(map[*Bridge]struct{})
+	}
+	in.bridges[b] = struct{}{}
+	r.joined(in, b, alone)
+	r.eachRoute(p, func(rt *Route) {
+		was := rt.wanted()
+		b.link(rt)
+		rt.changedWanted(was)
+	})
+}
+
+// Want adds or takes back the peer's interest in one route, beside its patterns.
+// It ends with the sender.
+func (b *Bridge) Want(rt *Route, on bool) {
+	b.registry.mu.Lock()
+	defer b.registry.mu.Unlock()
+	if b.closed || rt.sender.gone.Load() || rt.sender.bridge == b {
+		return
+	}
+	was := rt.wanted()
+	if on {
+		b.ask(rt)
+	} else if l := rt.links[b]; l != nil && l.asked {
+		l.asked = false
+		if b.unlink(rt) {
+			b.peer.Detached(rt)
+		}
+	}
+	rt.changedWanted(was)
+}
+
+// ask links the route if Want has not done so.
+func (b *Bridge) ask(rt *Route) {
+	if l := rt.links[b]; l != nil && l.asked {
+		return
+	}
+	b.link(rt)
+	rt.links[b].asked = true
+}
+
+// Peer returns the router's side.
+func (b *Bridge) Peer() Peer { return b.peer }
+
+// Unsubscribe takes a pattern back.
+func (b *Bridge) Unsubscribe(p Pattern) {
+	b.registry.mu.Lock()
+	defer b.registry.mu.Unlock()
+	b.unsubscribe(p, true)
+}
+
+func (b *Bridge) unsubscribe(p Pattern, tell bool) {
+	r := b.registry
+	if _, have := b.patterns[p]; !have {
+		return
+	}
+	delete(b.patterns, p)
+	in := r.index.lookup(p)
+	delete(in.bridges, b)
+	r.left(in, b)
+	r.eachRoute(p, func(rt *Route) {
+		was := rt.wanted()
+		if b.unlink(rt) && tell {
+			b.peer.Detached(rt)
+		}
+		rt.changedWanted(was)
+	})
+}
+
+// Close ends the bridge: all its senders leave, its interest ends, and its peer
+// is told nothing any more. The notice delivers their #disconnect events.
+func (b *Bridge) Close(reason string) *Notice {
+	r := b.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if b.closed {
+		return nil
+	}
+	b.closed = true
+	r.bridges = slices.DeleteFunc(r.bridges, func(o *Bridge) bool { return o == b })
+	for p := range b.patterns {
+		b.unsubscribe(p, false)
+	}
+	b.unlinkAll()
+	all := &Notice{}
+	for s := range b.senders {
+		if n := r.end(s, NewError(CodeConnectionLost, reason), reason); n != nil {
+			all.more = append(all.more, n)
+		}
+	}
+	return all
+}
+
+// unlinkAll ends the interest in single routes.
+func (b *Bridge) unlinkAll() {
+	for _, sl := range b.registry.slots {
+		if sl.current == nil {
+			continue
+		}
+		for _, rt := range sl.current.routes {
+			if rt.links[b] == nil {
+				continue
+			}
+			was := rt.wanted()
+			delete(rt.links, b)
+			rt.invalidate()
+			rt.changedWanted(was)
+		}
+	}
+}
+
+// link counts one more pattern of b that matches rt.
+func (b *Bridge) link(rt *Route) {
+	if rt.sender.bridge == b {
+		return // split horizon: nothing goes back to where it came from
+	}
+	l := rt.links[b]
+	if l == nil {
+		if rt.links == nil {
+			rt.links = make(map[*Bridge]*link)
+		}
+		l = &link{target: b.peer.Target(rt)}
+		rt.links[b] = l
+		rt.invalidate()
+	}
+	l.patterns++
+}
+
+// unlink counts one less, and reports whether it was the last.
+func (b *Bridge) unlink(rt *Route) bool {
+	l := rt.links[b]
+	if l == nil {
+		return false
+	}
+	if l.patterns--; l.patterns > 0 {
+		return false
+	}
+	delete(rt.links, b)
+	rt.invalidate()
+	return true
+}
+
+// Notice is a #connect or #disconnect whose change has happened already, and
+// that local handlers hear of when the router calls Deliver: after the earlier
+// events of that sender have been delivered. Until then the events of a new
+// life of the same name wait.
+type Notice struct {
+	sender     *Sender
+	disconnect func() // nil: a #connect
+	more       []*Notice
+}
+
+// Deliver runs the local handlers. It is called once for each notice; a nil
+// notice has nothing to deliver.
+func (n *Notice) Deliver() {
+	if n == nil {
+		return
+	}
+	for _, m := range n.more {
+		m.Deliver()
+	}
+	switch {
+	case n.sender == nil:
+	case n.disconnect == nil:
+		if n.sender.slot.announce(n.sender) {
+			n.sender.slot.drain()
+		}
+	case n.sender.slot.finish(n.sender, n.disconnect):
+		n.sender.slot.drain()
+	}
+}

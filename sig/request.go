@@ -1,0 +1,251 @@
+package sig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+)
+
+// RequestHandler answers requests of one method. It runs under the caller's
+// context; when that ends, or the sender disconnects, nobody waits for the
+// answer any more. Its error reaches the caller as an [ErrHandler] with the
+// same text; see [Fail] to add a number, or return an error with the code of
+// [ErrDenied], [ErrBusy] or [ErrBadPayload] to say exactly that.
+type RequestHandler func(ctx context.Context, req *Request) (any, error)
+
+// Request is a request as its handler sees it.
+type Request struct {
+	Sender, Method Name
+	// Data is the caller's argument: as it was given in this process, plain
+	// values from another one. [Data] makes any type of it.
+	Data any
+	// encoded is the argument before it was made plain, for Handle.
+	encoded Encoded
+}
+
+// Handle makes a request handler of a function with types: the argument becomes
+// a Req as by [Data], or the caller gets an [ErrBadPayload].
+func Handle[Req, Resp any](h func(context.Context, Req) (Resp, error)) RequestHandler {
+	return func(ctx context.Context, req *Request) (any, error) {
+		data := req.Data
+		if req.encoded != nil {
+			data = req.encoded
+		}
+		arg, err := Data[Req](data)
+		if err != nil {
+			return nil, NewError(CodeBadPayload, err.Error())
+		}
+		return h(ctx, arg)
+	}
+}
+
+// Request asks one sender and waits for its answer, or for ctx to end. An
+// answer from another process has plain values. The errors are those of
+// package sig, wherever the sender lives: [ErrNoSender], [ErrNoMethod],
+// [ErrHandler], [ErrTimeout], [ErrCancelled], [ErrDenied], [ErrBusy],
+// [ErrConnectionLost] and [ErrBadPayload].
+func (r *Registry) Request(ctx context.Context, sender, method Name, data any) (any, error) {
+	v, err := r.request(ctx, sender, method, data)
+	if _, encoded := v.(Encoded); err != nil || !encoded {
+		return v, err
+	}
+	return Data[any](v)
+}
+
+// Call is [Registry.Request] whose answer becomes a Resp as by [Data].
+func Call[Resp any](ctx context.Context, r *Registry, sender, method Name, req any) (Resp, error) {
+	v, err := r.request(ctx, sender, method, req)
+	if err != nil {
+		var none Resp
+		return none, err
+	}
+	return Data[Resp](v)
+}
+
+func (r *Registry) request(ctx context.Context, sender, method Name, data any) (any, error) {
+	s := r.lookup(sender)
+	if s == nil {
+		return nil, NewError(CodeNoSender, fmt.Sprintf("%q", string(sender)))
+	}
+	return s.Serve(ctx, method, data)
+}
+
+// Serve asks this sender, wherever it lives. The answer of one in another
+// process may be an [Encoded]; data may be one as well.
+func (s *Sender) Serve(ctx context.Context, method Name, data any) (any, error) {
+	h, declared := s.requests[method]
+	switch {
+	case ctx.Err() != nil:
+		return nil, contextError(ctx)
+	case s.gone.Load():
+		return nil, NewError(CodeNoSender, fmt.Sprintf("%q", string(s.slot.name)))
+	case !declared && !s.anything:
+		return nil, NewError(CodeNoMethod, fmt.Sprintf("%s does not answer %q, only %s", s.slot.name, method, listNames(s.methods())))
+	case s.bridge != nil:
+		return s.serveRemote(ctx, method, data)
+	case !declared:
+		h = s.fallback
+	}
+	req := &Request{Sender: s.slot.name, Method: method, Data: data}
+	if ctx.Done() == nil {
+		req.makePlain()
+		return s.run(ctx, h, req)
+	}
+	return s.runBeside(ctx, h, req)
+}
+
+// makePlain shows the handler plain values instead of an [Encoded]. If it can be
+// decoded only into its own type, the handler gets it as it is.
+func (req *Request) makePlain() {
+	enc, ok := req.Data.(Encoded)
+	if !ok {
+		return
+	}
+	req.encoded = enc
+	if v, err := Data[any](enc); err == nil {
+		req.Data = v
+	}
+}
+
+// runBeside runs the handler on a goroutine of its own, so that the caller
+// returns when its context ends. The goroutine ends with the handler.
+func (s *Sender) runBeside(ctx context.Context, h RequestHandler, req *Request) (any, error) {
+	if !s.registry.beginCall() {
+		return nil, NewError(CodeClosed, "the registry")
+	}
+	req.Data = keep(req.Data)
+	ctx, call := s.inflight.begin(ctx)
+	answer := make(chan reply, 1) // the handler never waits for a caller that has left
+	go func() {
+		defer s.registry.calls.Done()
+		defer s.inflight.finish(call)
+		r := reply{err: NewError(CodeHandler, "the handler ended its goroutine")}
+		defer func() { answer <- r }()
+		req.makePlain()
+		r.data, r.err = s.run(ctx, h, req)
+	}()
+	select {
+	case r := <-answer:
+		return r.data, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-answer: // both were ready
+		return r.data, r.err
+	default:
+		return nil, call.why(ctx)
+	}
+}
+
+type reply struct {
+	data any
+	err  error
+}
+
+// beginCall counts a request handler that Shutdown waits for.
+func (r *Registry) beginCall() bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if !r.closed {
+		r.calls.Add(1)
+	}
+	return !r.closed
+}
+
+// run calls the handler; a panic is its failure and not the caller's.
+func (s *Sender) run(ctx context.Context, h RequestHandler, req *Request) (data any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			data, err = nil, NewError(CodeHandler, fmt.Sprintf("panic: %v", p))
+			s.registry.warn(Warning{req.Sender, req.Method, fmt.Errorf("request handler panicked: %v\n%s", p, debug.Stack())})
+		}
+	}()
+	data, err = h(ctx, req)
+	if err != nil {
+		return nil, handlerError(ctx, err)
+	}
+	return data, nil
+}
+
+// handlerError makes a handler's error one that means the same everywhere. Only
+// some codes may come from a handler: its own failing requests must not look
+// as if this sender did not exist.
+func handlerError(ctx context.Context, err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		switch e.Code {
+		case CodeHandler, CodeDenied, CodeBusy, CodeBadPayload:
+			return AsError(err)
+		}
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return contextError(ctx)
+	}
+	return NewError(CodeHandler, err.Error())
+}
+
+// serveRemote asks the process the sender lives in.
+func (s *Sender) serveRemote(ctx context.Context, method Name, data any) (any, error) {
+	ctx, call := s.inflight.begin(ctx)
+	defer s.inflight.finish(call)
+	v, err := s.bridge.peer.Request(ctx, s, method, data)
+	var e *Error
+	if err != nil && ctx.Err() != nil && !errors.As(err, &e) {
+		return nil, call.why(ctx)
+	}
+	return v, err
+}
+
+// inflight is the requests that wait for one sender's answers: they end with it.
+type inflight struct {
+	mu    sync.Mutex
+	ended bool
+	calls map[*inflightCall]struct{}
+}
+
+type inflightCall struct{ cancel context.CancelCauseFunc }
+
+func (f *inflight) begin(ctx context.Context) (context.Context, *inflightCall) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	c := &inflightCall{cancel}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ended {
+		cancel(errSenderLeft)
+		return ctx, c
+	}
+	if f.calls == nil {
+		f.calls = make(map[*inflightCall]struct{})
+	}
+	f.calls[c] = struct{}{}
+	return ctx, c
+}
+
+func (f *inflight) finish(c *inflightCall) {
+	f.mu.Lock()
+	delete(f.calls, c)
+	f.mu.Unlock()
+	c.cancel(nil)
+}
+
+// abandon ends all calls: the sender has left.
+func (f *inflight) abandon() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = true
+	for c := range f.calls {
+		c.cancel(errSenderLeft)
+	}
+}
+
+var errSenderLeft = NewError(CodeConnectionLost, "the sender has left")
+
+// why says what ended the wait for the answer.
+func (c *inflightCall) why(ctx context.Context) error {
+	if context.Cause(ctx) == error(errSenderLeft) {
+		return errSenderLeft
+	}
+	return contextError(ctx)
+}

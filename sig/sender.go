@@ -1,0 +1,269 @@
+package sig
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
+)
+
+// Sender is a named endpoint: what it declared when it connected it may emit
+// and answers. It is one life of its name; after [Sender.Disconnect] the name
+// can be connected again.
+type Sender struct {
+	registry *Registry
+	slot     *slot
+	bridge   *Bridge // who connected it; nil: this process
+	routes   []*Route
+	byEvent  map[Name]*Route
+	requests map[Name]RequestHandler // nil handlers for a remote sender
+	fallback RequestHandler
+	anything bool // answers every method
+	epoch    uint64
+	inflight inflight
+
+	gone atomic.Bool
+	err  error         // set before done is closed
+	done chan struct{} // closed when the sender ends
+
+	// slot.mu guards these.
+	finished bool     // the last delivery has been queued
+	announce func()   // the #connect that has not been queued yet
+	backlog  []func() // deliveries that wait for an earlier life's end
+}
+
+// Spec says what a sender emits and answers.
+type Spec struct {
+	// Events are the names it may emit. Default: none.
+	Events []Name
+	// Requests are the methods it answers. Default: none.
+	Requests map[Name]RequestHandler
+	// Default answers all other methods. Default: they are ErrNoMethod.
+	Default RequestHandler
+}
+
+// Connect gives a sender its name. The name belongs to it until it
+// disconnects: a second claimant gets [ErrNameTaken] (P10).
+func (r *Registry) Connect(name Name, spec Spec) (*Sender, error) {
+	s, err := newSender(r, name, spec.Events)
+	if err != nil {
+		return nil, err
+	}
+	s.requests = make(map[Name]RequestHandler, len(spec.Requests))
+	for method, h := range spec.Requests {
+		if err := method.Validate(); err != nil {
+			return nil, fmt.Errorf("connect %s: method: %w", name, err)
+		}
+		if h == nil {
+			return nil, fmt.Errorf("connect %s: method %s has no handler", name, method)
+		}
+		s.requests[method] = h
+	}
+	s.fallback, s.anything = spec.Default, spec.Default != nil
+	r.mu.Lock()
+	warnings, err := r.admit(s, name)
+	own := false
+	if err == nil {
+		own = s.slot.announce(s)
+	}
+	r.mu.Unlock()
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	r.warnAll(warnings)
+	if own {
+		s.slot.drain()
+	}
+	return s, nil
+}
+
+// newSender checks the names; the sender is not connected yet.
+func newSender(r *Registry, name Name, events []Name) (*Sender, error) {
+	if err := name.Validate(); err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	s := &Sender{registry: r, done: make(chan struct{}), byEvent: make(map[Name]*Route, len(events))}
+	for i, event := range events {
+		if err := event.Validate(); err != nil {
+			return nil, fmt.Errorf("connect %s: event: %w", name, err)
+		}
+		if s.byEvent[event] != nil {
+			return nil, fmt.Errorf("connect %s: event %q is declared twice: %w", name, event, ErrBadName)
+		}
+		rt := newRoute(s, event, i)
+		s.routes, s.byEvent[event] = append(s.routes, rt), rt
+	}
+	return s, nil
+}
+
+// Name returns the sender's name.
+func (s *Sender) Name() Name { return s.slot.name }
+
+// Emit brings the event to everybody who subscribes to it. It does not wait for
+// subscribers (P7): inline handlers have run when it returns, unless one of
+// this sender's was running already, queues have it, or their policy has told
+// what was dropped. The error speaks of the event as a whole: undeclared, of
+// the wrong type, the sender has gone, too much waits already.
+func (s *Sender) Emit(event Name, data any) error {
+	rt, err := s.declared(event, data)
+	if err != nil {
+		return err
+	}
+	return rt.untyped.emit(data)
+}
+
+// TryEmit is Emit that fails with [ErrBusy], and reaches nobody, if any present
+// subscriber has no room for the event.
+func (s *Sender) TryEmit(event Name, data any) error {
+	rt, err := s.declared(event, data)
+	if err != nil {
+		return err
+	}
+	return rt.emitNow(data)
+}
+
+// EmitWait is Emit that waits, as long as ctx lives, until every present
+// subscriber has room. Nothing of it is dropped on the way.
+func (s *Sender) EmitWait(ctx context.Context, event Name, data any) error {
+	rt, err := s.declared(event, data)
+	if err != nil {
+		return err
+	}
+	return rt.emitWhenRoom(ctx, data)
+}
+
+// Disconnect ends this life of the sender; the reason goes out with the
+// #disconnect event, after the sender's last event. Requests it has not
+// answered fail with [ErrConnectionLost]. A second call does nothing.
+func (s *Sender) Disconnect(reason string) error {
+	s.registry.Kick(s, NewError(CodeNotConnected, reason))
+	return nil
+}
+
+// Done returns a channel that is closed when the sender has ended.
+func (s *Sender) Done() <-chan struct{} { return s.done }
+
+// Err says why the sender has ended; nil if it has not.
+func (s *Sender) Err() error {
+	select {
+	case <-s.done:
+		return s.err
+	default:
+		return nil
+	}
+}
+
+// Routes returns the sender's events in the order of declaration. The slice is
+// shared and read-only.
+func (s *Sender) Routes() []*Route { return s.routes }
+
+// Epoch numbers the lives of senders: no two lives of a name have the same.
+func (s *Sender) Epoch() uint64 { return s.epoch }
+
+// Bridge returns the bridge that connected the sender; nil: it is local.
+func (s *Sender) Bridge() *Bridge { return s.bridge }
+
+// Kick ends a sender from outside, because its name is taken elsewhere or taken
+// over: [Sender.Err] is err. Its #disconnect is delivered at once; a router
+// with events of it still on the way uses [Registry.Evict].
+func (r *Registry) Kick(s *Sender, err error) { r.Evict(s, err).Deliver() }
+
+// Evict is Kick whose #disconnect goes out when the caller delivers the notice.
+func (r *Registry) Evict(s *Sender, err error) *Notice {
+	reason := err.Error()
+	if e, ok := err.(*Error); ok && e.Code == CodeNotConnected {
+		reason = e.Text // the code's own words would only repeat the event's name
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.end(s, err, reason)
+}
+
+// declared finds the route of an event and checks the payload's type.
+func (s *Sender) declared(event Name, data any) (*Route, error) {
+	rt := s.byEvent[event]
+	if rt == nil {
+		return nil, s.notDeclared(event)
+	}
+	if t := rt.bound.Load(); t != nil && *t != reflect.TypeOf(data) && !canBe(data, *t) {
+		return nil, NewError(CodeTypeMismatch, fmt.Sprintf("%s %s is emitted as %s, not as %T", s.slot.name, event, *t, data))
+	}
+	return rt, nil
+}
+
+// canBe reports whether a value can be held by a bound type as it is.
+func canBe(data any, t reflect.Type) bool {
+	if data == nil {
+		return t.Kind() == reflect.Interface
+	}
+	return reflect.TypeOf(data).AssignableTo(t)
+}
+
+func (s *Sender) notDeclared(event Name) error {
+	return NewError(CodeNotDeclared, fmt.Sprintf("%s does not emit %q, only %s", s.slot.name, event, listNames(s.events())))
+}
+
+// notConnected says that, and why, s emits no more.
+func (s *Sender) notConnected() error {
+	<-s.done // it is being closed, if not yet
+	if err := s.err; CodeOf(err) != CodeNotConnected {
+		return fmt.Errorf("%w: %w", NewError(CodeNotConnected, string(s.slot.name)), err)
+	}
+	return NewError(CodeNotConnected, fmt.Sprintf("%s has disconnected", s.slot.name))
+}
+
+func (s *Sender) events() []Name {
+	names := make([]Name, len(s.routes))
+	for i, rt := range s.routes {
+		names[i] = rt.name
+	}
+	return names
+}
+
+// methods returns the names of the requests it declares, sorted.
+func (s *Sender) methods() []Name {
+	names := make([]Name, 0, len(s.requests))
+	for m := range s.requests {
+		names = append(names, m)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// origin says whose sender it is, for errors.
+func (s *Sender) origin() string {
+	if s.bridge != nil {
+		return "another process"
+	}
+	return "this process"
+}
+
+// resolveRoutes fixes who gets what is still on the way; the registry's lock
+// is held.
+func (s *Sender) resolveRoutes() {
+	for _, rt := range s.routes {
+		rt.resolve()
+	}
+}
+
+// listNames is for error texts, which stay short however many names there are.
+func listNames(names []Name) string {
+	const most = 20
+	if len(names) == 0 {
+		return "nothing"
+	}
+	var b strings.Builder
+	for i, n := range names {
+		if i == most {
+			fmt.Fprintf(&b, " and %d more", len(names)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%q", string(n))
+	}
+	return b.String()
+}
