@@ -1,0 +1,100 @@
+package router
+
+import (
+	"fmt"
+
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// Credit for held-back events. Whoever emits one uses up a place of the route's
+// window on that connection; the receiver gives places back with CREDIT once
+// everybody behind it has taken the event: its own handlers and queues, and the
+// peers it has passed it on to. Events of a route are passed on in order, so
+// what a peer has not taken is always the latest few, and the places to keep are
+// as many as the slowest of all has not taken.
+//
+//	owed  ----------------------------->  came in, place not given back
+//	            slowest:  <------------>  len(outRoute.sizes), or here
+//	give back <---------->
+
+// heldArrived accounts for a held-back event, local if this process wants it.
+func (s *session) heldArrived(ir *inRoute, local bool) {
+	if ir.fresh == 0 {
+		s.settle = append(s.settle, ir)
+	}
+	ir.fresh++
+	if local {
+		ir.credit.Lock()
+		ir.here++
+		ir.credit.Unlock()
+	}
+}
+
+// settleCredit gives back, after a flush, what nobody has to take.
+func (s *session) settleCredit() {
+	for _, ir := range s.settle {
+		ir.credit.Lock()
+		ir.owed += ir.fresh
+		ir.credit.Unlock()
+		ir.fresh = 0
+		ir.giveBack()
+	}
+	s.settle = s.settle[:0]
+}
+
+// takenHere notes that this process has taken one.
+func (ir *inRoute) takenHere() {
+	ir.credit.Lock()
+	ir.here--
+	ir.credit.Unlock()
+	ir.giveBack()
+}
+
+// giveBack returns to the peer the places that nobody needs any more: as soon
+// as all have been taken, otherwise a quarter of the window at a time.
+func (ir *inRoute) giveBack() {
+	slowest := 0
+	if rt := ir.rt.Load(); rt != nil {
+		for _, t := range rt.Targets() {
+			if or, ok := t.(*outRoute); ok {
+				slowest = max(slowest, or.outstanding())
+			}
+		}
+	}
+	s := ir.sess
+	ir.credit.Lock()
+	defer ir.credit.Unlock()
+	slowest = max(slowest, ir.here)
+	n := ir.owed - slowest
+	if n <= 0 || slowest > 0 && n < int(s.peerLimits.WindowEvents)/4 {
+		return
+	}
+	ir.owed -= n
+	s.link.send(s, wire.Credit{Route: ir.number, Count: uint32(n)}.Append(nil))
+}
+
+// onCredit takes back places that the peer no longer needs.
+func (s *session) onCredit(e *wire.Credit) error {
+	l := s.link
+	l.mu.Lock()
+	or := l.byRoute[e.Route]
+	ok := or == nil || or.creditLocked(int(e.Count)) // nil: the sender has left meanwhile
+	l.mu.Unlock()
+	if !ok {
+		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("CREDIT of %d for route %d is more than it had", e.Count, e.Route))
+	}
+	if or != nil {
+		settleAll([]*outRoute{or})
+	}
+	return nil
+}
+
+// settleAll lets the origins of the routes have places back.
+func settleAll(routes []*outRoute) {
+	for _, or := range routes {
+		if ir := origin(or.rt); ir != nil {
+			ir.giveBack()
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package router
+
+import (
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// gather is what one reader has for one peer since its last flush. It is handed
+// over under one lock for the whole batch that was read.
+type gather struct {
+	link  *link
+	buf   []byte
+	plain int
+	held  []heldOut
+	dirty bool // in the reader's touched list
+	sess  *session
+}
+
+// heldOut is a held-back event that takes a place in a route's window.
+type heldOut struct {
+	or   *outRoute
+	size int
+}
+
+func (s *session) gatherFor(l *link) *gather {
+	g := s.gathers[l]
+	if g == nil {
+		g = &gather{link: l, sess: s}
+		s.gathers[l] = g
+	}
+	return g
+}
+
+// begin makes the batch ready for a frame of the route, whose event has the
+// number seq.
+func (g *gather) begin(or *outRoute, seq uint64) {
+	if !g.dirty {
+		g.dirty = true
+		g.sess.touched = append(g.sess.touched, g)
+		g.buf = newSegment()
+	}
+	if len(g.buf) >= segmentSize*3/4 {
+		g.handOver()
+	}
+	if !or.started.Load() {
+		or.started.Store(true)
+		var scratch [32]byte
+		g.buf = carrier.AppendFrame(g.buf, wire.Route{Route: or.id, Seq: max(seq, 1)}.Append(scratch[:0]))
+	}
+}
+
+// added accounts for an EVENT that was appended.
+func (g *gather) added(or *outRoute, flags wire.Flags, payload, size int) {
+	if flags&wire.FlagHeld != 0 {
+		g.held = append(g.held, heldOut{or, payload})
+	} else {
+		g.plain += size
+	}
+}
+
+// lost tells the peer of events that cannot be passed to it.
+func (g *gather) lost(or *outRoute, seq, n uint64) {
+	g.begin(or, seq)
+	var scratch [32]byte
+	g.buf = carrier.AppendFrame(g.buf, wire.Lost{Route: or.id, Count: n, Reason: uint8(sig.LossBadPayload)}.Append(scratch[:0]))
+	g.link.stats.lost(sig.LossBadPayload, n)
+}
+
+// control appends another frame of the route.
+func (g *gather) control(or *outRoute, seq uint64, frame []byte) {
+	g.begin(or, seq)
+	g.buf = carrier.AppendFrame(g.buf, frame)
+}
+
+// handOver queues the batch for writing.
+func (g *gather) handOver() {
+	l := g.link
+	l.mu.Lock()
+	s := l.sess
+	if s == nil {
+		l.mu.Unlock()
+		g.reset()
+		return
+	}
+	for _, h := range g.held {
+		h.or.holdLocked(h.size)
+	}
+	if len(g.buf) >= handOver {
+		s.out.adopt(g.buf, g.plain)
+		g.buf = newSegment()
+	} else {
+		s.out.events(g.buf, g.plain)
+	}
+	s.boundLocked()
+	s.kickLocked()
+	l.mu.Unlock()
+	g.reset()
+}
+
+func (g *gather) reset() {
+	g.buf, g.plain, g.held = g.buf[:0], 0, g.held[:0]
+}
+
+// flush hands over everything gathered. Afterwards the reader may take in what
+// must not overtake it.
+func (s *session) flush() {
+	for _, g := range s.touched {
+		if len(g.buf) > 0 {
+			g.handOver()
+		}
+		g.dirty = false
+		freeSegment(g.buf)
+		g.buf = nil
+	}
+	s.touched = s.touched[:0]
+	s.link.stats.eventsIn.Add(s.arrived)
+	s.arrived = 0
+	s.settleCredit()
+	if len(s.gathers) > 4*len(s.senders)+1024 {
+		s.forgetGathers()
+	}
+}
+
+// forgetGathers drops the batches of peers that are gone.
+func (s *session) forgetGathers() {
+	for l := range s.gathers {
+		if l.current.Load() == nil && l.role == wire.RoleServer {
+			delete(s.gathers, l)
+		}
+	}
+}

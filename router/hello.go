@@ -1,0 +1,336 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/codec"
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// The handshake: HELLO from the client, WELCOME or ABORT from the server, all
+// within Limits.Handshake (docs/protocol.md).
+
+// offer is what this side brings to a handshake.
+func (l *link) offer() wire.Limits {
+	return wire.Limits{
+		MaxFrame: uint32(l.limits.MaxFrame), MaxRequests: uint32(l.limits.PendingRequests),
+		KeepaliveMS:  uint32(l.limits.Keepalive.Milliseconds()),
+		WindowEvents: uint32(l.limits.WindowEvents), WindowBytes: uint32(l.limits.WindowBytes),
+	}
+}
+
+func (n *node) features() wire.Features {
+	f := wire.FeatureHeld
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.serves {
+		f |= wire.FeatureNodes
+	}
+	return f
+}
+
+// sendHello is the client's half. It returns an open session that nobody reads
+// yet; on an error the conn is closed.
+func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string, token wire.Token) (*session, *wire.Welcome, error) {
+	fail := func(err error) (*session, *wire.Welcome, error) {
+		conn.Close()
+		return nil, nil, err
+	}
+	if err := carrier.Handshake(ctx, conn); err != nil {
+		return fail(err)
+	}
+	carrier.SetMaxFrame(conn, max(l.limits.HelloFrame, welcomeFrame))
+	features := l.node.features() | wire.FeatureNodes // a server's nodes are always of interest
+	hello := wire.Hello{
+		MinVersion: wire.MinVersion, MaxVersion: wire.Version, Role: wire.RoleClient,
+		ID: l.node.id, Name: l.node.nameNow(), Features: features, Codecs: codecIDs(l.codecs),
+		Limits: l.offer(), Token: token, Nodes: l.node.around(l),
+	}
+	if err := conn.Send(ctx, carrier.AppendFrame(nil, hello.Append(nil))); err != nil {
+		return fail(err)
+	}
+	welcome, err := receiveWelcome(ctx, conn)
+	if err != nil {
+		return fail(err)
+	}
+	c := findCodec(l.codecs, welcome.Codec)
+	if c == nil || welcome.Version < wire.MinVersion || welcome.Version > wire.Version {
+		return fail(sig.NewError(sig.CodeProtocol, fmt.Sprintf("the server chose codec %q and version %d, which were not offered", welcome.Codec, welcome.Version)))
+	}
+	s := l.newSession(conn, c, address)
+	s.peerID, s.peerName = welcome.ID, welcome.Name
+	s.features = welcome.Features & features
+	s.agree(welcome.Limits)
+	if err := l.node.admit(l, reachable(welcome.ID, welcome.Name, welcome.Features|wire.FeatureNodes, welcome.Nodes)); err != nil {
+		_ = conn.Send(ctx, carrier.AppendFrame(nil, wire.Abort{Code: wire.CodeRing, Reason: bounded(sig.AsError(err).Text)}.Append(nil)))
+		s.fail(err)
+		<-s.shut
+		return nil, nil, err
+	}
+	return s, welcome, nil
+}
+
+// welcomeFrame is the largest answer to a HELLO that a client takes in.
+const welcomeFrame = 64 << 10
+
+// receiveWelcome reads the server's answer; an ABORT is an error with the
+// server's code and reason.
+func receiveWelcome(ctx context.Context, conn carrier.Conn) (*wire.Welcome, error) {
+	frame, err := receiveOne(ctx, conn)
+	if err != nil {
+		return nil, notARouter(err)
+	}
+	switch t, _ := wire.TypeOf(frame); t {
+	case wire.TypeWelcome:
+		var w wire.Welcome
+		if err := w.Decode(frame); err != nil {
+			return nil, notARouter(err)
+		}
+		return &w, nil
+	case wire.TypeAbort:
+		var a wire.Abort
+		if err := a.Decode(frame); err != nil {
+			return nil, notARouter(err)
+		}
+		return nil, sig.NewError(sig.Code(a.Code), a.Reason)
+	default:
+		return nil, notARouter(fmt.Errorf("it answered with %v", t))
+	}
+}
+
+// notARouter says what a failed handshake usually means.
+func notARouter(err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("no answer to the handshake; is it a gosig router, and is TLS used at both ends or at neither? %w", err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, carrier.ErrProtocol), errors.Is(err, carrier.ErrFrameTooLarge):
+		return fmt.Errorf("the peer ended the handshake; is it a gosig router, and is TLS used at both ends or at neither? %w", err)
+	}
+	return err
+}
+
+// receiveOne reads exactly one frame, as a handshake does.
+func receiveOne(ctx context.Context, conn carrier.Conn) ([]byte, error) {
+	batch, err := conn.Receive(ctx, make([]byte, smallBuffer))
+	if err != nil {
+		return nil, err
+	}
+	frame, rest, err := carrier.Next(batch)
+	if err != nil {
+		return nil, err
+	}
+	if len(rest) > 0 {
+		return nil, sig.NewError(sig.CodeProtocol, "more than one envelope before the handshake was over")
+	}
+	return frame, nil
+}
+
+// receiveHello is the first half of the server's part.
+func (l *link) receiveHello(ctx context.Context, conn carrier.Conn) (*wire.Hello, error) {
+	if err := carrier.Handshake(ctx, conn); err != nil {
+		return nil, err
+	}
+	carrier.SetMaxFrame(conn, l.limits.HelloFrame)
+	frame, err := receiveOne(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	if t, _ := wire.TypeOf(frame); !wire.Legal(wire.Start, wire.RoleClient, t) {
+		return nil, sig.NewError(sig.CodeProtocol, fmt.Sprintf("the first envelope must be a HELLO, this is %v", t))
+	}
+	var h wire.Hello
+	if err := h.Decode(frame); err != nil {
+		return nil, err
+	}
+	if h.MaxVersion < wire.MinVersion || h.MinVersion > wire.Version {
+		return nil, sig.NewError(sig.CodeVersion, fmt.Sprintf("the client speaks versions %d to %d, the server %d to %d", h.MinVersion, h.MaxVersion, wire.MinVersion, wire.Version))
+	}
+	return &h, nil
+}
+
+// chooseCodec picks the first of the client's codecs that the server has.
+func (l *link) chooseCodec(offered []string) (codec.Codec, error) {
+	prefer := make([]codec.ID, len(offered))
+	for i, id := range offered {
+		prefer[i] = codec.ID(id)
+	}
+	c, err := codec.Negotiate(prefer, l.codecs)
+	if err != nil {
+		return nil, sig.NewError(sig.CodeNoCodec, fmt.Sprintf("the client has %s, the server %s", strings.Join(offered, ", "), strings.Join(codecIDs(l.codecs), ", ")))
+	}
+	return c, nil
+}
+
+// agree settles the limits of a session: the smaller of both sides'.
+func (s *session) agree(theirs wire.Limits) {
+	s.peerLimits = s.link.offer().Min(theirs)
+	s.maxFrame = int(s.peerLimits.MaxFrame)
+	s.requests.slots = make(chan struct{}, s.peerLimits.MaxRequests)
+	carrier.SetMaxFrame(s.conn, s.link.limits.MaxFrame)
+}
+
+// abort tells a peer why there will be no connection, and hangs up.
+func abort(conn carrier.Conn, err error) {
+	e := sig.AsError(err)
+	code := uint16(e.Code)
+	var we *wire.Error
+	if errors.As(err, &we) {
+		code = we.Code
+	} else if code == uint16(sig.CodeHandler) {
+		code = wire.CodeProtocol
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), partingTime)
+	defer cancel()
+	frame := wire.Abort{Code: code, Reason: bounded(e.Text)}.Append(nil)
+	if conn.Send(ctx, carrier.AppendFrame(nil, frame)) == nil {
+		linger(ctx, conn)
+	}
+	conn.Close()
+}
+
+// linger reads what the peer still sends, for at most a moment: closing with
+// unread data would make some media throw away our last word.
+func linger(ctx context.Context, conn carrier.Conn) {
+	ctx, cancel := context.WithTimeout(ctx, lingerTime)
+	defer cancel()
+	buf := make([]byte, smallBuffer)
+	for {
+		if _, err := conn.Receive(ctx, buf); err != nil {
+			return
+		}
+	}
+}
+
+const lingerTime = 200 * time.Millisecond
+
+func codecIDs(codecs []codec.Codec) []string {
+	ids := make([]string, len(codecs))
+	for i, c := range codecs {
+		ids[i] = string(c.ID())
+	}
+	return ids
+}
+
+func findCodec(codecs []codec.Codec, id string) codec.Codec {
+	for _, c := range codecs {
+		if string(c.ID()) == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// newSession makes the session of a conn whose handshake is over.
+func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *session {
+	s := &session{
+		link: l, conn: conn, codec: c, address: address, since: time.Now(), shut: make(chan struct{}),
+		senders: make(map[uint32]*peerSender), bySender: make(map[*sig.Sender]*peerSender),
+		shadows: make(map[sig.Name]*peerSender), gathers: make(map[*link]*gather), wants: make(map[sig.Pattern]struct{}),
+	}
+	s.requests.asked = make(map[uint64]*asked)
+	s.requests.serving = make(map[uint64]context.CancelFunc)
+	s.requests.passed = make(map[uint64]*asked)
+	s.syncs.open = make(map[uint64]chan struct{})
+	s.identity, _ = carrier.IdentityOf(conn)
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.unwatch = context.AfterFunc(s.ctx, func() { // the session's end waits for it
+		conn.Close()
+		close(s.shut)
+	})
+	return s
+}
+
+// open makes the session the link's connection: everything announced and asked
+// for is sent before anything else can be.
+func (l *link) open(s *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sess = s
+	items, lost := l.offline.empty()
+	for _, a := range l.inOrder() {
+		for _, or := range a.routes {
+			or.started.Store(false)
+			or.forgetHeld()
+		}
+		s.controlLocked(connectFrame(a))
+		s.flushOfflineLocked(a, items[a], lost)
+		if a.left {
+			s.controlLocked(wire.Disconnect{Sender: a.info.number, Reason: bounded(a.reason)}.Append(nil))
+			l.dropLocked(a)
+		}
+	}
+	for p := range l.interest {
+		s.controlLocked(wire.Subscribe{Sender: string(p.Sender), Event: string(p.Event)}.Append(nil))
+	}
+	l.unsynced = l.unsynced || l.role == wire.RoleClient
+	l.current.Store(s)
+	if l.online != nil {
+		close(l.online)
+		l.online = nil
+	}
+}
+
+// close ends the session after its reader has returned: its senders leave, its
+// requests fail, and what waited for it is let go.
+func (l *link) close(s *session) {
+	l.mu.Lock()
+	if l.sess == s {
+		l.sess = nil
+		l.current.Store(nil)
+	}
+	var routes []*outRoute
+	for _, a := range l.byNumber {
+		for _, or := range a.routes {
+			or.started.Store(false)
+			or.forgetHeld()
+			routes = append(routes, or)
+		}
+	}
+	watch := s.watch
+	l.mu.Unlock()
+	if watch != nil {
+		watch.stop()
+	}
+	s.cancel(io.EOF) // unless it has a cause already
+	<-s.shut
+	s.writer.Wait()
+	s.endRequests()
+	s.endSenders()
+	settleAll(routes)
+	l.node.tell(l, nil, l.node.forget(l, l.node.behind(l)))
+}
+
+// endSenders takes everything the peer had announced out of the registry, and
+// remembers where their events stood.
+func (s *session) endSenders() {
+	reason := "connection lost: " + bounded(s.describe())
+	s.peers.Lock()
+	defer s.peers.Unlock()
+	clear(s.shadows)
+	for _, ps := range s.senders {
+		if ps.sender == nil {
+			continue
+		}
+		at := make([]position, len(ps.routes))
+		for i, ir := range ps.routes {
+			at[i] = position{ir.next, ir.known && !ir.lapsed.Load()}
+		}
+		s.link.node.gaps.remember(life{ps.sender.Name(), ps.sender.Epoch()}, at)
+		if deliver := s.release(ps, reason); deliver != nil {
+			s.link.inbound.task(deliver)
+		}
+	}
+}
+
+func (n *node) nameNow() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.name
+}

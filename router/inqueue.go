@@ -1,0 +1,191 @@
+package router
+
+import (
+	"sync"
+
+	"github.com/gosig/gosig/sig"
+)
+
+// inItem is one thing for the handlers of this process: an event, a loss, or a
+// task such as the announcement of a sender.
+type inItem struct {
+	route   *inRoute
+	payload []byte // of an event; aliases the batch it came in
+	lost    uint64 // events of route that are missing here
+	task    func() // neither event nor loss
+	reason  sig.LossReason
+	kind    inKind
+}
+
+type inKind uint8
+
+const (
+	inEvent inKind = iota // plain event: may be shed
+	inHeld                // held-back event: its sender waits for room, so it stays
+	inLost
+	inTask
+)
+
+// inBatch is a read buffer with the items that refer to it.
+type inBatch struct {
+	buf   []byte
+	items []inItem
+	bytes int // what it counts against the bound
+}
+
+// inQueue hands what one connection brings to the handlers of this process, on
+// one goroutine that exists while there is something to do. The reader pushes
+// and never waits; over the bound the oldest events are dropped and a loss is
+// left in their place (P7), so that a slow handler costs its own connection's
+// buffer and neither replies nor pings (P8).
+type inQueue struct {
+	run    func(*inBatch) // delivers a batch's items in order, then recycles it
+	onLoss func(n uint64)
+	bound  int
+	group  *sync.WaitGroup
+
+	mu      sync.Mutex
+	batches []*inBatch
+	bytes   int
+	running bool
+}
+
+// push takes over b.
+func (q *inQueue) push(b *inBatch) {
+	q.mu.Lock()
+	q.batches = append(q.batches, b)
+	q.bytes += b.bytes
+	var lost uint64
+	if q.bytes > q.bound {
+		lost = q.shed()
+	}
+	start := !q.running
+	q.running = true
+	q.mu.Unlock()
+	if lost > 0 {
+		q.onLoss(lost)
+	}
+	if start {
+		q.group.Go(q.drain) // ends when the queue is empty
+	}
+}
+
+// task queues f behind everything that came before it.
+func (q *inQueue) task(f func()) {
+	q.push(&inBatch{items: []inItem{{kind: inTask, task: f}}})
+}
+
+// discard turns all events that wait into losses: the router is being closed.
+func (q *inQueue) discard() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, b := range q.batches {
+		b.shed()
+		q.bytes -= b.bytes
+		b.bytes = 0
+	}
+}
+
+func (q *inQueue) drain() {
+	for {
+		q.mu.Lock()
+		if len(q.batches) == 0 {
+			q.running = false
+			q.mu.Unlock()
+			return
+		}
+		b := q.batches[0]
+		q.batches[0] = nil
+		q.batches = q.batches[1:]
+		q.bytes -= b.bytes
+		q.mu.Unlock()
+		q.run(b)
+	}
+}
+
+// shed drops plain events, oldest batch first, down to three quarters of the
+// bound.
+func (q *inQueue) shed() (lost uint64) {
+	for _, b := range q.batches {
+		if q.bytes <= q.bound*3/4 {
+			break
+		}
+		if b.bytes == 0 {
+			continue
+		}
+		lost += b.shed()
+		q.bytes -= b.bytes
+		b.bytes = 0
+		for _, it := range b.items {
+			b.bytes += len(it.payload)
+		}
+		q.bytes += b.bytes
+	}
+	q.joinLosses()
+	return lost
+}
+
+// joinLosses merges neighbouring batches of which only losses are left, so that
+// a handler that never returns costs bytes per route and not per batch.
+func (q *inQueue) joinLosses() {
+	out := q.batches[:0]
+	for _, b := range q.batches {
+		if n := len(out); n > 0 && b.onlyLosses() && out[n-1].onlyLosses() {
+			out[n-1].absorb(b)
+			continue
+		}
+		out = append(out, b)
+	}
+	clear(q.batches[len(out):])
+	q.batches = out
+}
+
+func (b *inBatch) onlyLosses() bool {
+	for i := range b.items {
+		if b.items[i].kind != inLost {
+			return false
+		}
+	}
+	return true
+}
+
+// absorb adds the losses of later to those of b, route by route.
+func (b *inBatch) absorb(later *inBatch) {
+	at := make(map[*inRoute]int, len(b.items))
+	for i := range b.items {
+		at[b.items[i].route] = i
+	}
+	for _, it := range later.items {
+		if i, ok := at[it.route]; ok && b.items[i].lost > 0 && it.lost > 0 {
+			b.items[i].lost += it.lost
+			continue
+		}
+		b.items = append(b.items, it)
+	}
+}
+
+// shed turns the batch's plain events into losses and lets go of its buffer.
+func (b *inBatch) shed() (lost uint64) {
+	kept := b.items[:0]
+	for _, it := range b.items {
+		switch it.kind {
+		case inEvent:
+			lost++
+			if n := len(kept); n > 0 && kept[n-1].kind == inLost && kept[n-1].route == it.route && kept[n-1].reason == sig.LossInbound {
+				kept[n-1].lost++
+				continue
+			}
+			kept = append(kept, inItem{kind: inLost, route: it.route, lost: 1, reason: sig.LossInbound})
+		case inHeld:
+			it.payload = append([]byte(nil), it.payload...)
+			kept = append(kept, it)
+		default:
+			kept = append(kept, it)
+		}
+	}
+	clear(b.items[len(kept):])
+	b.items = kept
+	freeBuffer(b.buf)
+	b.buf = nil
+	return lost
+}

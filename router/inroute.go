@@ -1,0 +1,202 @@
+package router
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gosig/gosig/codec"
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// inRoute is a route of a sender that the peer has announced.
+type inRoute struct {
+	sess   *session
+	number uint32
+	rt     atomic.Pointer[sig.Route] // nil: the sender was refused or has left, its events are ignored
+	lapsed atomic.Bool               // nobody here wanted it for a while: the next ROUTE is no gap
+	taken  func()                    // a handler or queue here has taken a held-back event
+
+	// Of the reader alone.
+	next    uint64 // number of the next event
+	known   bool   // next is right
+	outs    []outRef
+	outsFor []sig.Target // what outs was made from
+	fresh   int          // held-back events since the last flush
+
+	credit sync.Mutex // guards what follows
+	owed   int        // held-back events whose places the peer has not been given back
+	here   int        // of those, not yet taken by this process
+}
+
+// origin returns where the events of a route come from, nil if it is not known
+// or they are emitted in this process.
+func origin(rt *sig.Route) *inRoute {
+	if info, ok := rt.User().(*routeInfo); ok {
+		return info.in.Load()
+	}
+	return nil
+}
+
+// outRef is where to forward to, with this reader's batch for that peer.
+type outRef struct {
+	or *outRoute
+	g  *gather
+}
+
+// payloadIn is a payload as it came, for the registry to decode.
+type payloadIn struct {
+	data  []byte
+	codec codec.Codec
+}
+
+// Decode implements [sig.Encoded].
+func (p payloadIn) Decode(into any) error { return p.codec.Decode(p.data, into) }
+
+func (ir *inRoute) deliver(payload []byte, done func()) {
+	rt := ir.rt.Load()
+	if rt == nil {
+		if done != nil {
+			done()
+		}
+		return
+	}
+	rt.Deliver(payloadIn{payload, ir.sess.codec}, done)
+}
+
+func (ir *inRoute) deliverLost(n uint64, reason sig.LossReason) {
+	if rt := ir.rt.Load(); rt != nil {
+		rt.DeliverLost(sig.Lost{Count: n, Reason: reason})
+	}
+}
+
+// routeTable finds a route by the peer's number, in pages so that a high number
+// costs no more than a low one.
+type routeTable struct{ pages []*[256]*inRoute }
+
+func (t *routeTable) get(number uint32) *inRoute {
+	page := number >> 8
+	if page >= uint32(len(t.pages)) || t.pages[page] == nil {
+		return nil
+	}
+	return t.pages[page][number&255]
+}
+
+func (t *routeTable) set(number uint32, ir *inRoute) {
+	page := int(number >> 8)
+	if page >= len(t.pages) {
+		if ir == nil {
+			return
+		}
+		t.pages = append(t.pages, make([]*[256]*inRoute, page+1-len(t.pages))...)
+	}
+	if t.pages[page] == nil {
+		t.pages[page] = new([256]*inRoute)
+	}
+	t.pages[page][number&255] = ir
+}
+
+// event takes in one EVENT: forwards it to every peer that wants it, and queues
+// it for this process if somebody here does.
+func (s *session) event(frame []byte) error {
+	flags, number, payload, err := wire.ParseEvent(frame)
+	if err != nil {
+		return err
+	}
+	ir := s.in.get(number)
+	if ir == nil {
+		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("EVENT on route %d, which was not announced", number))
+	}
+	ir.next++
+	s.arrived++
+	rt := ir.rt.Load()
+	held := flags&wire.FlagHeld != 0
+	local := rt != nil && rt.HasLocal()
+	if held {
+		s.heldArrived(ir, local)
+	}
+	if rt == nil {
+		return nil
+	}
+	ir.forward(rt, flags, payload)
+	if local {
+		kind := inEvent
+		if held {
+			kind = inHeld
+		}
+		s.local.items = append(s.local.items, inItem{kind: kind, route: ir, payload: payload})
+		s.local.bytes += len(payload)
+	}
+	return nil
+}
+
+// targets returns where the route's events go, remade when that has changed.
+func (ir *inRoute) targets(rt *sig.Route) []outRef {
+	ts := rt.Targets()
+	if len(ts) == 0 {
+		return nil
+	}
+	if len(ts) == len(ir.outsFor) && &ts[0] == &ir.outsFor[0] {
+		return ir.outs
+	}
+	ir.outs = ir.outs[:0]
+	for _, t := range ts {
+		if or, ok := t.(*outRoute); ok {
+			ir.outs = append(ir.outs, outRef{or, ir.sess.gatherFor(or.link)})
+		}
+	}
+	ir.outsFor = ts
+	return ir.outs
+}
+
+// forward appends the event to the batch of each peer that wants it. The frame
+// is the same for all with the same codec: it is built once and copied.
+func (ir *inRoute) forward(rt *sig.Route, flags wire.Flags, payload []byte) {
+	var built []byte
+	for _, out := range ir.targets(rt) {
+		to := out.or.link.current.Load()
+		switch {
+		case to == nil:
+			ir.forwardOffline(out.or, payload)
+			continue
+		case to.codec.ID() != ir.sess.codec.ID():
+			ir.transcode(out, to, flags, payload)
+			continue
+		case len(payload)+eventOverhead > to.maxFrame:
+			out.g.lost(out.or, ir.next-1, 1)
+			continue
+		}
+		g := out.g
+		g.begin(out.or, ir.next-1)
+		start := len(g.buf)
+		if built != nil {
+			g.buf = append(g.buf, built...)
+		} else {
+			g.buf = appendEventFrame(g.buf, flags, out.or.id, payload)
+			built = g.buf[start:]
+		}
+		g.added(out.or, flags, len(payload), len(g.buf)-start)
+	}
+}
+
+// transcode forwards to a peer with another codec. What cannot be expressed in
+// it is a loss for that peer, and announced.
+func (ir *inRoute) transcode(out outRef, to *session, flags wire.Flags, payload []byte) {
+	data, err := codec.Transcode(nil, ir.sess.codec, to.codec, payload)
+	if err != nil || len(data)+eventOverhead > to.maxFrame {
+		out.g.lost(out.or, ir.next-1, 1)
+		return
+	}
+	out.g.begin(out.or, ir.next-1)
+	start := len(out.g.buf)
+	out.g.buf = appendEventFrame(out.g.buf, flags, out.or.id, data)
+	out.g.added(out.or, flags, len(data), len(out.g.buf)-start)
+}
+
+// forwardOffline keeps an event for an upstream that is not connected.
+func (ir *inRoute) forwardOffline(or *outRoute, payload []byte) {
+	if or.link.role == wire.RoleClient && !or.link.refuse {
+		or.keep(append([]byte(nil), payload...), ir.sess.codec, ir.next-1)
+	}
+}

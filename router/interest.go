@@ -1,0 +1,112 @@
+package router
+
+import (
+	"fmt"
+
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// onSubscribe takes in a pattern that a client wants events of.
+func (s *session) onSubscribe(e *wire.Subscribe) error {
+	p := sig.Pattern{Sender: sig.Name(e.Sender), Event: sig.Name(e.Event)}
+	err := p.Validate()
+	switch {
+	case err != nil:
+	case hasPattern(s.wants, p):
+		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("SUBSCRIBE to %q %q twice", e.Sender, e.Event))
+	case len(s.wants) >= s.link.limits.Subscriptions:
+		err = sig.NewError(sig.CodeLimit, fmt.Sprintf("Subscriptions: one connection may have %d", s.link.limits.Subscriptions))
+		s.link.stats.limitHits.Add(1)
+	}
+	if err != nil {
+		s.link.log.Warn("subscription refused", "peer", s.describe(), "sender", e.Sender, "event", e.Event, "error", err)
+		s.link.send(s, wire.Refused{
+			About: wire.TypeSubscribe, Sender: e.Sender, Event: e.Event,
+			Code: uint16(sig.CodeOf(err)), Text: bounded(sig.AsError(err).Text),
+		}.Append(nil))
+		return nil
+	}
+	s.wants[p] = struct{}{}
+	s.link.bridge.Subscribe(p)
+	return nil
+}
+
+func hasPattern(set map[sig.Pattern]struct{}, p sig.Pattern) bool {
+	_, ok := set[p]
+	return ok
+}
+
+// onUnsubscribe takes a pattern back. One that was refused is no error: the
+// client may not have known.
+func (s *session) onUnsubscribe(e *wire.Unsubscribe) error {
+	p := sig.Pattern{Sender: sig.Name(e.Sender), Event: sig.Name(e.Event)}
+	if hasPattern(s.wants, p) {
+		delete(s.wants, p)
+		s.link.bridge.Unsubscribe(p)
+	}
+	return nil
+}
+
+// onRefused learns that the server does not send what was subscribed to.
+func (s *session) onRefused(e *wire.Refused) error {
+	err := sig.NewError(sig.Code(e.Code), e.Text)
+	s.link.node.reg.Warn(sig.Warning{Sender: sig.Name(e.Sender), Event: sig.Name(e.Event), Err: fmt.Errorf("subscription refused by %s: %w", s.describe(), err)})
+	return nil
+}
+
+// onRoute learns the number of a route's next event. A jump from a number that
+// was known is a gap: what was emitted while the connection was down, or was on
+// its way when it broke.
+func (s *session) onRoute(e *wire.Route) error {
+	ir := s.in.get(e.Route)
+	if ir == nil {
+		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("ROUTE of route %d, which was not announced", e.Route))
+	}
+	gap := ir.known && !ir.lapsed.Swap(false) && e.Seq > ir.next
+	if gap {
+		s.lostHere(ir, e.Seq-ir.next, sig.LossConnection)
+	}
+	if e.Seq != ir.next {
+		ir.restart()
+	}
+	ir.next, ir.known = e.Seq, true
+	return nil
+}
+
+// restart has the number of the next event told to all who get the route's
+// events: it is not the one they expect.
+func (ir *inRoute) restart() {
+	if rt := ir.rt.Load(); rt != nil {
+		for _, out := range ir.targets(rt) {
+			out.or.started.Store(false)
+		}
+	}
+}
+
+// onLost learns that events are missing here, and passes it on to whoever
+// would have got them.
+func (s *session) onLost(e *wire.Lost) error {
+	ir := s.in.get(e.Route)
+	if ir == nil {
+		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("LOST of route %d, which was not announced", e.Route))
+	}
+	s.lostHere(ir, e.Count, sig.LossReason(e.Reason))
+	if rt := ir.rt.Load(); rt != nil {
+		for _, out := range ir.targets(rt) {
+			out.g.control(out.or, ir.next, wire.Lost{Route: out.or.id, Count: e.Count, Reason: e.Reason}.Append(nil))
+		}
+	}
+	ir.next += e.Count
+	return nil
+}
+
+// lostHere announces a loss to the subscriptions of this process.
+func (s *session) lostHere(ir *inRoute, n uint64, reason sig.LossReason) {
+	rt := ir.rt.Load()
+	if rt == nil || !rt.HasLocal() {
+		return
+	}
+	s.link.stats.lost(reason, n)
+	s.local.items = append(s.local.items, inItem{kind: inLost, route: ir, lost: n, reason: reason})
+}

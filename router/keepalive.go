@@ -1,0 +1,68 @@
+package router
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// keepalive looks at a connection a few times in each Keepalive: it pings a
+// peer that has been silent, gives up one that stays silent for Dead, and one
+// that does not take what is written to it. A timer does it, so that an idle
+// connection costs one goroutine, its reader.
+type keepalive struct {
+	sess  *session
+	every time.Duration
+	timer *time.Timer
+	quiet time.Duration // silence so far
+	nonce uint64
+}
+
+// startKeepalive begins to watch; the session's end stops it.
+func (s *session) startKeepalive() {
+	k := &keepalive{sess: s, every: min(s.link.limits.Keepalive/3, s.link.limits.WriteTimeout/2, s.link.limits.Dead/4)}
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	k.timer = time.AfterFunc(k.every, k.look)
+	s.watch = k
+}
+
+// stop ends the watch. A look under way finds the session ended.
+func (k *keepalive) stop() { k.timer.Stop() }
+
+func (k *keepalive) look() {
+	s := k.sess
+	lim := s.link.limits
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	if s.link.sess != s {
+		return
+	}
+	if ends := s.writeEnds.Load(); ends != 0 && time.Now().UnixNano() > ends {
+		s.fail(sig.NewError(sig.CodeConnectionLost, fmt.Sprintf("the peer has stopped reading: a write took longer than WriteTimeout (%v)", lim.WriteTimeout)))
+		return
+	}
+	if s.heard.Swap(false) {
+		k.quiet = 0
+	} else {
+		k.quiet += k.every
+	}
+	switch {
+	case k.quiet >= lim.Dead:
+		s.fail(sig.NewError(sig.CodeConnectionLost, fmt.Sprintf("the peer has been silent for %v and has not answered a ping", lim.Dead)))
+		return
+	case k.quiet >= lim.Keepalive && k.quiet-k.every < lim.Keepalive, k.quiet > lim.Keepalive && k.quiet%lim.Keepalive < k.every:
+		k.nonce++
+		s.controlLocked(wire.Ping{Nonce: k.nonce}.Append(nil))
+	}
+	k.timer.Reset(k.every)
+}
+
+// onPing answers at once; the reader does it, so that a slow handler does not
+// make a peer look dead.
+func (s *session) onPing(e *wire.Ping) error {
+	s.link.send(s, wire.Pong{Nonce: e.Nonce}.Append(nil))
+	return nil
+}

@@ -1,0 +1,319 @@
+package router
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gosig/gosig/codec"
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// link is this registry's end of a connection to another one: the [sig.Peer]
+// of a bridge. A server's link lives as long as its connection. A client's link
+// lives as long as its ClientRouter; connections come and go beneath it as
+// sessions, so that the registry sees one peer all the time.
+//
+//	registry --hooks--> link --frames--> session --> carrier.Conn
+//	registry <--bridge-- link <--frames-- session <-- carrier.Conn
+type link struct {
+	node    *node
+	role    wire.Role // of this side
+	limits  Limits
+	codecs  []codec.Codec
+	log     *slog.Logger
+	stats   *counters
+	bridge  *sig.Bridge
+	refuse  bool // offline: refuse what is emitted instead of keeping it
+	inbound inQueue
+	group   sync.WaitGroup // handlers, writers and requests of all sessions
+
+	current atomic.Pointer[session] // same as sess, for readers without the lock
+
+	mu        sync.Mutex
+	sess      *session // nil while there is no connection
+	closed    bool
+	announced map[*sig.Sender]*announced
+	byNumber  map[uint32]*announced
+	count     uint64 // senders announced so far
+	byRoute   map[uint32]*outRoute
+	interest  map[sig.Pattern]struct{}
+	early     map[*sig.Route]bool // Wanted before the sender's CONNECT was taken in
+	unsynced  bool                // the peer has been asked for events since its last SYNCED
+	online    chan struct{}       // closed when there is a session again, or never will be; nil: nobody waits
+	offline   offlineBuffer
+}
+
+// announced is a sender of ours that the peer has been told of.
+type announced struct {
+	sender *sig.Sender
+	info   *senderInfo
+	routes []*outRoute
+	left   bool // has disconnected while offline; kept for what it had emitted
+	reason string
+	nth    uint64 // in the order of announcing
+}
+
+func newLink(n *node, role wire.Role, limits Limits, codecs []codec.Codec, log *slog.Logger, stats *counters) *link {
+	l := &link{
+		node: n, role: role, limits: limits, codecs: codecs, log: log, stats: stats,
+		announced: make(map[*sig.Sender]*announced), byNumber: make(map[uint32]*announced),
+		byRoute: make(map[uint32]*outRoute), interest: make(map[sig.Pattern]struct{}),
+		early: make(map[*sig.Route]bool),
+	}
+	l.offline.bound = limits.OfflineBytes
+	l.inbound = inQueue{run: l.deliver, bound: limits.InboundBytes, group: &l.group, onLoss: func(n uint64) {
+		stats.lost(sig.LossInbound, n)
+	}}
+	return l
+}
+
+// attach makes the link a peer of the registry.
+func (l *link) attach() error {
+	l.node.addLink(l)
+	b, err := l.node.reg.Attach(l)
+	if err != nil {
+		l.node.removeLink(l)
+		return err
+	}
+	l.mu.Lock()
+	l.bridge = b
+	l.mu.Unlock()
+	return nil
+}
+
+// detach ends the link: its senders leave, and everything it has started ends.
+func (l *link) detach(reason string) {
+	l.mu.Lock()
+	l.closed = true
+	bridge := l.bridge
+	if l.online != nil {
+		close(l.online)
+		l.online = nil
+	}
+	l.mu.Unlock()
+	if bridge != nil {
+		if notice := bridge.Close(reason); notice != nil {
+			l.inbound.task(notice.Deliver)
+		}
+	}
+	l.mu.Lock()
+	all := l.inOrder()
+	var settle []*outRoute
+	for _, a := range all {
+		for _, or := range a.routes {
+			settle = append(settle, or)
+			or.retire()
+		}
+	}
+	clear(l.announced)
+	clear(l.byNumber)
+	clear(l.byRoute)
+	l.mu.Unlock()
+	for _, a := range all {
+		l.node.release(a.sender)
+	}
+	settleAll(settle)
+	l.node.removeLink(l)
+}
+
+// Hooks of the registry. They run under its lock.
+
+// SenderConnected announces s to the peer. A client's upstream is taken to want
+// all its events until it says what it wants.
+func (l *link) SenderConnected(s *sig.Sender) (wantsAll bool) {
+	info := l.node.hold(s)
+	a := &announced{sender: s, info: info}
+	for i, rt := range s.Routes() {
+		a.routes = append(a.routes, &outRoute{link: l, of: a, rt: rt, id: info.base + uint32(i)})
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.announced[s] = a
+	l.byNumber[info.number] = a
+	l.count++
+	a.nth = l.count
+	for _, or := range a.routes {
+		l.byRoute[or.id] = or
+	}
+	if l.sess != nil {
+		l.sess.controlLocked(connectFrame(a))
+	}
+	return l.role == wire.RoleClient
+}
+
+// SenderDisconnected tells the peer. While offline, a sender with events in the
+// buffer stays announced until they are delivered.
+func (l *link) SenderDisconnected(s *sig.Sender, reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.announced[s]
+	if a == nil {
+		return
+	}
+	delete(l.announced, s)
+	for _, or := range a.routes {
+		or.retire()
+	}
+	if sess := l.sess; sess != nil && l.role == wire.RoleClient {
+		l.node.group.Go(func() { sess.unshadow(s.Name()) }) // ends at once: needs the registry's lock
+	}
+	switch {
+	case l.sess != nil:
+		l.sess.controlLocked(wire.Disconnect{Sender: a.info.number, Code: wire.CodeOK, Reason: bounded(reason)}.Append(nil))
+	case l.role == wire.RoleClient && !l.closed && l.offline.has(a):
+		a.left, a.reason = true, reason
+		return
+	}
+	l.dropLocked(a)
+}
+
+// dropLocked forgets an announced sender.
+func (l *link) dropLocked(a *announced) {
+	delete(l.byNumber, a.info.number)
+	for _, or := range a.routes {
+		delete(l.byRoute, or.id)
+	}
+	l.node.release(a.sender)
+}
+
+// inOrder lists what is announced, in the order of announcing. Call it with the
+// lock held.
+func (l *link) inOrder() []*announced {
+	return slices.SortedFunc(maps.Values(l.byNumber), func(a, b *announced) int { return cmp.Compare(a.nth, b.nth) })
+}
+
+// InterestAdded asks a server for what somebody here, or behind another
+// connection, subscribes to.
+func (l *link) InterestAdded(p sig.Pattern) {
+	if l.role != wire.RoleClient {
+		return // a server asks by route: Wanted
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.interest[p] = struct{}{}
+	if l.sess != nil {
+		l.unsynced = true
+		l.sess.controlLocked(wire.Subscribe{Sender: string(p.Sender), Event: string(p.Event)}.Append(nil))
+	}
+}
+
+// InterestRemoved takes it back.
+func (l *link) InterestRemoved(p sig.Pattern) {
+	if l.role != wire.RoleClient {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.interest, p)
+	if l.sess != nil {
+		l.sess.controlLocked(wire.Unsubscribe{Sender: string(p.Sender), Event: string(p.Event)}.Append(nil))
+	}
+}
+
+// Wanted tells a client which events of its senders somebody wants. On a
+// client it only notes that the numbering of a route has a hole that is no loss.
+func (l *link) Wanted(rt *sig.Route, on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ir := origin(rt)
+	if ir == nil {
+		l.early[rt] = on
+		return
+	}
+	if !on {
+		ir.lapsed.Store(true)
+	}
+	if l.role == wire.RoleServer && l.sess == ir.sess && l.sess != nil {
+		l.unsynced = l.unsynced || on
+		l.sess.controlLocked(wire.Want{Route: ir.number, On: on}.Append(nil))
+	}
+}
+
+// Target returns what takes the route's events to the peer.
+func (l *link) Target(rt *sig.Route) sig.Target {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.announced[rt.Sender()]
+	if a == nil {
+		return nil
+	}
+	return a.routes[rt.Index()]
+}
+
+// Detached notes that the peer no longer wants the route's events: it will be
+// told the number of the next one if it asks again.
+func (l *link) Detached(rt *sig.Route) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.announced[rt.Sender()]
+	if a == nil {
+		return
+	}
+	or := a.routes[rt.Index()]
+	or.started.Store(false)
+	or.forgetHeld()
+	l.node.group.Go(func() { settleAll([]*outRoute{or}) }) // ends at once: settling needs other links' locks
+}
+
+// sendIf sends a control frame if there is a connection whose both sides have
+// the feature.
+func (l *link) sendIf(f wire.Features, frame []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sess != nil && l.sess.features&f != 0 {
+		l.sess.controlLocked(frame)
+	}
+}
+
+// send sends a control frame on s if that is still the connection.
+func (l *link) send(s *session, frame []byte) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sess != s {
+		return false
+	}
+	s.controlLocked(frame)
+	return true
+}
+
+// describe names the peer for messages.
+func (l *link) describe() string {
+	if s := l.current.Load(); s != nil {
+		return s.describe()
+	}
+	return "a connection that is down"
+}
+
+// Request implements [sig.Peer]: the sender is one that the peer announced.
+func (l *link) Request(ctx context.Context, s *sig.Sender, method sig.Name, data any) (any, error) {
+	sess := l.current.Load()
+	if sess == nil {
+		return nil, sig.NewError(sig.CodeConnectionLost, quoted(s.Name()))
+	}
+	return sess.request(ctx, s, method, data)
+}
+
+// connectFrame announces a sender.
+func connectFrame(a *announced) []byte {
+	p := a.sender.Presence()
+	return wire.Connect{
+		Sender: a.info.number, Route: a.info.base, Epoch: a.sender.Epoch(),
+		Name: string(p.Sender), Events: texts(p.Events), Requests: texts(p.Requests), Default: p.Default,
+	}.Append(nil)
+}
+
+// senderCount is how many senders the peer has here.
+func (l *link) senderCount() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sess == nil {
+		return 0
+	}
+	return len(l.sess.bySender)
+}

@@ -1,0 +1,269 @@
+package router
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// node is what all routers of one registry share: the numbers of its senders,
+// its connections, and which routers lie behind which of them.
+type node struct {
+	reg   *sig.Registry
+	id    wire.NodeID
+	group sync.WaitGroup // short tasks that must not run under the registry's lock
+
+	mu      sync.Mutex
+	users   int // routers that hold this node
+	name    string
+	serves  bool // has a ServerRouter: others may lie behind it
+	links   map[*link]struct{}
+	senders map[*sig.Sender]*senderInfo
+	numbers numberPool // of senders
+	routes  numberPool // of routes
+	reach   map[wire.NodeID]reached
+	gaps    gapMemory
+}
+
+// nodes finds the node of a registry while a router holds it.
+var nodes struct {
+	sync.Mutex
+	byRegistry map[*sig.Registry]*node
+}
+
+// joinNode returns the registry's node; leave gives it back.
+func joinNode(reg *sig.Registry, name string, serves bool, limits Limits) *node {
+	nodes.Lock()
+	defer nodes.Unlock()
+	n := nodes.byRegistry[reg]
+	if n == nil {
+		n = &node{
+			reg: reg, id: wire.NodeID(reg.ID()),
+			links: make(map[*link]struct{}), senders: make(map[*sig.Sender]*senderInfo),
+			reach: make(map[wire.NodeID]reached), gaps: gapMemory{bound: limits.GapMemory},
+		}
+		if nodes.byRegistry == nil {
+			nodes.byRegistry = make(map[*sig.Registry]*node)
+		}
+		nodes.byRegistry[reg] = n
+	}
+	n.users++
+	if name != "" || n.name == "" {
+		n.name = nodeName(name, reg)
+	}
+	n.serves = n.serves || serves
+	return n
+}
+
+func nodeName(name string, reg *sig.Registry) string {
+	if name != "" {
+		return name
+	}
+	return reg.Name()
+}
+
+func (n *node) leave() {
+	n.group.Wait()
+	nodes.Lock()
+	defer nodes.Unlock()
+	if n.users--; n.users == 0 {
+		delete(nodes.byRegistry, n.reg)
+	}
+}
+
+// senderInfo holds the numbers that a sender and its routes have on every
+// connection on which this node announces it. They are the same on all, so that
+// a forwarded event is encoded once for any number of peers.
+type senderInfo struct {
+	number uint32
+	base   uint32 // of the first route
+	count  int
+	refs   int
+}
+
+// routeInfo is what the router keeps at a sig.Route.
+type routeInfo struct {
+	id uint32                  // its number on every connection that announces it
+	in atomic.Pointer[inRoute] // where its events come from; nil: a sender of this process
+}
+
+// hold returns the numbers of a sender, assigning them on first use. release
+// gives them back.
+func (n *node) hold(s *sig.Sender) *senderInfo {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	info := n.senders[s]
+	if info == nil {
+		routes := s.Routes()
+		info = &senderInfo{number: n.numbers.get(1), base: n.routes.get(len(routes)), count: len(routes)}
+		n.senders[s] = info
+		for i, rt := range routes {
+			rt.SetUser(&routeInfo{id: info.base + uint32(i)})
+		}
+	}
+	info.refs++
+	return info
+}
+
+func (n *node) release(s *sig.Sender) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	info := n.senders[s]
+	if info == nil {
+		return
+	}
+	if info.refs--; info.refs == 0 {
+		delete(n.senders, s)
+		n.numbers.put(info.number, 1)
+		n.routes.put(info.base, info.count)
+	}
+}
+
+// quarantine is how many blocks of numbers rest before one is used again, so
+// that what a peer says about the old owner cannot be taken for the new one.
+const quarantine = 1024
+
+// numberPool hands out blocks of consecutive numbers.
+type numberPool struct {
+	next uint32
+	idle map[int][]uint32 // by size of the block, oldest first
+}
+
+func (p *numberPool) get(size int) uint32 {
+	if q := p.idle[size]; len(q) > quarantine {
+		first := q[0]
+		p.idle[size] = q[1:]
+		return first
+	}
+	first := p.next
+	p.next += uint32(size)
+	return first
+}
+
+func (p *numberPool) put(first uint32, size int) {
+	if size == 0 {
+		return
+	}
+	if p.idle == nil {
+		p.idle = make(map[int][]uint32)
+	}
+	p.idle[size] = append(p.idle[size], first)
+}
+
+// reached says by which connection another router is reached.
+type reached struct {
+	link *link
+	name string
+}
+
+// around lists the routers reached by other connections than l, for a HELLO, a
+// WELCOME or a NODES.
+func (n *node) around(l *link) []wire.Node {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var list []wire.Node
+	for id, r := range n.reach {
+		if r.link != l && r.name != leafName {
+			list = append(list, wire.Node{ID: id, Name: r.name})
+		}
+	}
+	return list
+}
+
+// leafName marks a peer that has nobody behind it: known here so that it cannot
+// connect twice, told to nobody.
+const leafName = "\x00"
+
+// admit records that the given routers are reached by l. It refuses when one of
+// them is this node, or is reached by another connection already: events would
+// run in a ring or arrive twice (P12).
+func (n *node) admit(l *link, peers []wire.Node) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range peers {
+		if p.ID == n.id {
+			return sig.NewError(sig.CodeRing, fmt.Sprintf("this connection leads back to %s itself; remove one of the connections between them", describe(n.name, n.id)))
+		}
+		if r, ok := n.reach[p.ID]; ok && r.link != l {
+			return sig.NewError(sig.CodeRing, fmt.Sprintf("%s already reaches %s by %s; remove one of the two connections",
+				describe(n.name, n.id), describe(p.Name, p.ID), r.link.describe()))
+		}
+	}
+	for _, p := range peers {
+		n.reach[p.ID] = reached{l, p.Name}
+	}
+	return nil
+}
+
+func describe(name string, id wire.NodeID) string {
+	if name == leafName || name == "" {
+		return fmt.Sprintf("node %.4x", id[:])
+	}
+	return fmt.Sprintf("node %q (%.4x)", name, id[:])
+}
+
+// forget drops what was reached by l and returns it.
+func (n *node) forget(l *link, ids []wire.NodeID) (gone []wire.NodeID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, id := range ids {
+		if r, ok := n.reach[id]; ok && r.link == l {
+			delete(n.reach, id)
+			if r.name != leafName {
+				gone = append(gone, id)
+			}
+		}
+	}
+	return gone
+}
+
+// behind lists the routers reached by l.
+func (n *node) behind(l *link) (ids []wire.NodeID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for id, r := range n.reach {
+		if r.link == l {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// tell announces to all other connections what has changed behind l.
+func (n *node) tell(l *link, added []wire.Node, removed []wire.NodeID) {
+	if len(added) == 0 && len(removed) == 0 {
+		return
+	}
+	frame := wire.Nodes{Added: added, Removed: removed}.Append(nil)
+	for _, other := range n.others(l) {
+		other.sendIf(wire.FeatureNodes, frame)
+	}
+}
+
+// others returns the links of this node except one.
+func (n *node) others(except *link) []*link {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	list := make([]*link, 0, len(n.links))
+	for l := range n.links {
+		if l != except {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+func (n *node) addLink(l *link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.links[l] = struct{}{}
+}
+
+func (n *node) removeLink(l *link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.links, l)
+}

@@ -1,0 +1,244 @@
+package router
+
+import (
+	"sync"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/wire"
+)
+
+// segmentSize is the capacity of a fresh segment once a connection is busy.
+const segmentSize = 64 << 10
+
+// firstSegment is the capacity of the segment an idle connection starts with.
+const firstSegment = 1 << 10
+
+// handOver is the size from which a batch becomes a segment of its own instead
+// of being copied behind the last one.
+const handOver = 16 << 10
+
+// segment is a batch waiting to be written.
+type segment struct {
+	buf   []byte
+	plain int // bytes of frames in buf that may be dropped
+}
+
+// outQueue is what waits to be written to one peer: segments in order, the
+// oldest first. Its owner's lock guards it.
+//
+//	oldest                                  newest
+//	[CONNECT EVENT EVENT] [EVENT PONG] [EVENT ....    ]
+//	 written next                       grows at its end
+//
+// Over its bound it sheds EVENT frames, oldest first, and leaves a LOST frame in
+// their place; control frames and held-back events always stay.
+type outQueue struct {
+	segs  []segment
+	bytes int
+	plain int
+}
+
+var segmentPool = sync.Pool{New: func() any { b := make([]byte, 0, segmentSize); return &b }}
+
+func newSegment() []byte { return *segmentPool.Get().(*[]byte) }
+
+func freeSegment(b []byte) {
+	if cap(b) == segmentSize {
+		b = b[:0]
+		segmentPool.Put(&b)
+	}
+}
+
+// control appends one frame that must not be dropped.
+func (q *outQueue) control(frame []byte) {
+	s := q.tail(len(frame) + carrier.FrameOverhead)
+	s.buf = carrier.AppendFrame(s.buf, frame)
+	q.bytes += len(frame) + carrier.FrameOverhead
+}
+
+// events copies a batch of frames behind the last one. plain says how many of
+// its bytes may be dropped.
+func (q *outQueue) events(batch []byte, plain int) {
+	s := q.tail(len(batch))
+	s.buf = append(s.buf, batch...)
+	s.plain += plain
+	q.bytes += len(batch)
+	q.plain += plain
+}
+
+// adopt makes batch a segment without copying; the queue owns it afterwards.
+func (q *outQueue) adopt(batch []byte, plain int) {
+	q.segs = append(q.segs, segment{batch, plain})
+	q.bytes += len(batch)
+	q.plain += plain
+}
+
+// tail returns a segment with room for n more bytes.
+func (q *outQueue) tail(n int) *segment {
+	if len(q.segs) > 0 {
+		s := &q.segs[len(q.segs)-1]
+		if cap(s.buf)-len(s.buf) >= n {
+			return s
+		}
+	}
+	q.segs = append(q.segs, segment{buf: freshBuffer(n, len(q.segs) == 0)})
+	return &q.segs[len(q.segs)-1]
+}
+
+func freshBuffer(n int, first bool) []byte {
+	switch {
+	case first && n <= firstSegment:
+		return make([]byte, 0, firstSegment)
+	case n <= segmentSize:
+		return newSegment()
+	default:
+		return make([]byte, 0, n)
+	}
+}
+
+// take moves about limit bytes, at least one segment, to dst.
+func (q *outQueue) take(dst []segment, limit int) []segment {
+	n := 0
+	for n < len(q.segs) && (n == 0 || limit >= len(q.segs[n].buf)) {
+		limit -= len(q.segs[n].buf)
+		q.bytes -= len(q.segs[n].buf)
+		q.plain -= q.segs[n].plain
+		n++
+	}
+	dst = append(dst, q.segs[:n]...)
+	rest := copy(q.segs, q.segs[n:])
+	clear(q.segs[rest:])
+	q.segs = q.segs[:rest]
+	return dst
+}
+
+// shed drops EVENT frames, oldest first, until at most bound bytes remain or
+// nothing more may be dropped. It returns how many events went.
+func (q *outQueue) shed(bound int) (lost uint64) {
+	for i := 0; i < len(q.segs) && q.bytes > bound && q.plain > 0; i++ {
+		s := &q.segs[i]
+		if s.plain == 0 {
+			continue
+		}
+		kept, n := withoutEvents(s.buf)
+		lost += n
+		q.bytes += len(kept) - len(s.buf)
+		q.plain -= s.plain
+		freeSegment(s.buf)
+		*s = segment{buf: kept}
+	}
+	q.merge()
+	return lost
+}
+
+// merge joins what shed left of many segments, so that a peer that never reads
+// costs bytes and not bookkeeping.
+func (q *outQueue) merge() {
+	out := q.segs[:0]
+	for _, s := range q.segs {
+		if n := len(out); n > 0 && s.plain == 0 && out[n-1].plain == 0 && len(out[n-1].buf)+len(s.buf) <= segmentSize {
+			out[n-1].buf = append(out[n-1].buf, s.buf...)
+			continue
+		}
+		out = append(out, s)
+	}
+	clear(q.segs[len(out):])
+	q.segs = out
+	q.bytes -= q.joinLost()
+}
+
+// joinLost adds up neighbouring LOST frames of one route at the head of the
+// queue and returns the bytes saved.
+func (q *outQueue) joinLost() (saved int) {
+	for i := range q.segs {
+		s := &q.segs[i]
+		if s.plain > 0 {
+			break
+		}
+		joined := sumLost(s.buf)
+		saved += len(s.buf) - len(joined)
+		s.buf = joined
+	}
+	return saved
+}
+
+// withoutEvents copies a batch without its droppable events. Before each kept
+// frame stand the LOST frames of what was dropped since the one before.
+func withoutEvents(batch []byte) (kept []byte, lost uint64) {
+	var tally lossTally
+	for len(batch) > 0 {
+		frame, rest, err := carrier.Next(batch)
+		if err != nil {
+			break // we wrote it ourselves: whole frames only
+		}
+		batch = rest
+		if t, flags := wire.TypeOf(frame); t == wire.TypeEvent && flags&wire.FlagHeld == 0 {
+			if _, route, _, err := wire.ParseEvent(frame); err == nil {
+				tally.add(route, 1, lossSlowPeer)
+				lost++
+			}
+			continue
+		}
+		kept = tally.flush(kept)
+		kept = carrier.AppendFrame(kept, frame)
+	}
+	return tally.flush(kept), lost
+}
+
+// sumLost rewrites a batch so that LOST frames of one route and reason that
+// have no other frame between them become one.
+func sumLost(batch []byte) []byte {
+	out := make([]byte, 0, len(batch))
+	var tally lossTally
+	for len(batch) > 0 {
+		frame, rest, err := carrier.Next(batch)
+		if err != nil {
+			break
+		}
+		batch = rest
+		var l wire.Lost
+		if t, _ := wire.TypeOf(frame); t == wire.TypeLost && l.Decode(frame) == nil && l.Count > 0 {
+			tally.add(l.Route, l.Count, l.Reason)
+			continue
+		}
+		out = tally.flush(out)
+		out = carrier.AppendFrame(out, frame)
+	}
+	return tally.flush(out)
+}
+
+// lossTally counts lost events by route, in the order in which the routes
+// first lost one.
+type lossTally struct {
+	lost  []wire.Lost
+	index map[lossKey]int
+}
+
+type lossKey struct {
+	route  uint32
+	reason uint8
+}
+
+func (t *lossTally) add(route uint32, n uint64, reason uint8) {
+	key := lossKey{route, reason}
+	if i, ok := t.index[key]; ok {
+		t.lost[i].Count += n
+		return
+	}
+	if t.index == nil {
+		t.index = make(map[lossKey]int)
+	}
+	t.index[key] = len(t.lost)
+	t.lost = append(t.lost, wire.Lost{Route: route, Count: n, Reason: reason})
+}
+
+// flush appends the LOST frames to a batch and starts anew.
+func (t *lossTally) flush(batch []byte) []byte {
+	var scratch [32]byte
+	for i := range t.lost {
+		batch = carrier.AppendFrame(batch, t.lost[i].Append(scratch[:0]))
+	}
+	t.lost = t.lost[:0]
+	clear(t.index)
+	return batch
+}

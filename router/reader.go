@@ -1,0 +1,205 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// read takes in what the peer sends until the connection ends. It forwards
+// events to other connections itself, in batches, and hands to the link's
+// handler goroutine what is for this process. It never waits for either.
+func (s *session) read() {
+	defer func() {
+		if p := recover(); p != nil { // ours, not a handler's: costs this connection only
+			s.link.stats.panics.Add(1)
+			s.link.log.Error("panic in a reader; connection ended", "peer", s.describe(), "panic", p, "stack", string(debug.Stack()))
+			s.fail(fmt.Errorf("panic: %v", p))
+		}
+	}()
+	buf := newBuffer(false)
+	for {
+		batch, err := s.conn.Receive(context.Background(), buf)
+		if err != nil {
+			s.fail(err)
+			return
+		}
+		s.heard.Store(true)
+		s.link.stats.bytesIn.Add(uint64(len(batch)))
+		err = s.handle(batch)
+		s.flush()
+		if &batch[0] != &buf[0] { // a frame larger than the buffer
+			freeBuffer(buf)
+			buf = batch
+		}
+		buf = s.lend(buf, len(batch))
+		if err != nil {
+			s.violation(err)
+			return
+		}
+	}
+}
+
+// handle takes in one batch. The error is a violation.
+func (s *session) handle(batch []byte) error {
+	for rest := batch; len(rest) > 0; {
+		var frame []byte
+		var err error
+		if frame, rest, err = carrier.Next(rest); err != nil {
+			return err
+		}
+		t, _ := wire.TypeOf(frame)
+		if t == wire.TypeEvent {
+			err = s.event(frame)
+		} else {
+			s.flush() // nothing may overtake the events before it
+			err = s.envelope(t, frame)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// envelope takes in anything but an event.
+func (s *session) envelope(t wire.Type, frame []byte) error {
+	if !wire.Legal(wire.Open, s.peerRole(), t) {
+		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("%v is not legal here", t))
+	}
+	switch t {
+	case wire.TypeConnect:
+		return take(s, frame, s.onConnect)
+	case wire.TypeConnected:
+		return take(s, frame, s.onConnected)
+	case wire.TypeDisconnect:
+		return take(s, frame, s.onDisconnect)
+	case wire.TypeSubscribe:
+		return take(s, frame, s.onSubscribe)
+	case wire.TypeUnsubscribe:
+		return take(s, frame, s.onUnsubscribe)
+	case wire.TypeRefused:
+		return take(s, frame, s.onRefused)
+	case wire.TypeWant:
+		return take(s, frame, s.onWant)
+	case wire.TypeRoute:
+		return take(s, frame, s.onRoute)
+	case wire.TypeLost:
+		return take(s, frame, s.onLost)
+	case wire.TypeCredit:
+		return take(s, frame, s.onCredit)
+	case wire.TypeRequest:
+		return take(s, frame, s.onRequest)
+	case wire.TypeReply:
+		return take(s, frame, s.onReply)
+	case wire.TypeCancel:
+		return take(s, frame, s.onCancel)
+	case wire.TypePing:
+		return take(s, frame, s.onPing)
+	case wire.TypePong:
+		return take(s, frame, func(*wire.Pong) error { return nil }) // having arrived is all it says
+	case wire.TypeSync:
+		return take(s, frame, s.onSync)
+	case wire.TypeSynced:
+		return take(s, frame, s.onSynced)
+	case wire.TypeNodes:
+		return take(s, frame, s.onNodes)
+	case wire.TypeGoodbye:
+		return take(s, frame, s.onGoodbye)
+	case wire.TypeAbort:
+		return take(s, frame, func(e *wire.Abort) error { return s.onGoodbye(&wire.Goodbye{Code: e.Code, Reason: e.Reason}) })
+	default:
+		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("%v is not legal here", t))
+	}
+}
+
+// take decodes a frame and hands it on.
+func take[E any, P interface {
+	*E
+	Decode([]byte) error
+}](s *session, frame []byte, on func(*E) error) error {
+	var e E
+	if err := P(&e).Decode(frame); err != nil {
+		return err
+	}
+	return on(&e)
+}
+
+func (s *session) peerRole() wire.Role {
+	if s.link.role == wire.RoleClient {
+		return wire.RoleServer
+	}
+	return wire.RoleClient
+}
+
+// lend hands the items of the n bytes in buf to the handler goroutine, with the
+// buffer they refer to, and returns a buffer for the next read.
+func (s *session) lend(buf []byte, n int) []byte {
+	s.large = nextSize(s.large, n, cap(buf))
+	lent := false
+	if len(s.local.items) > 0 {
+		b := &inBatch{items: s.local.items, bytes: s.local.bytes}
+		s.local = inBatch{}
+		if lent = b.bytes*4 >= cap(buf); lent {
+			b.buf, b.bytes = buf, cap(buf)
+		} else {
+			b.compact()
+		}
+		s.link.inbound.push(b)
+	}
+	switch {
+	case lent:
+		return newBuffer(s.large)
+	case cap(buf) == smallBuffer && !s.large, cap(buf) == largeBuffer && s.large:
+		return buf[:cap(buf)]
+	default:
+		freeBuffer(buf)
+		return newBuffer(s.large)
+	}
+}
+
+// nextSize chooses the size of the next read buffer: large once a small one was
+// filled, small again when reads bring little.
+func nextSize(large bool, n, capacity int) bool {
+	if n > capacity/2 {
+		return true
+	}
+	return large && n >= smallBuffer
+}
+
+// compact copies the payloads together, so that a few small events do not hold
+// a large buffer.
+func (b *inBatch) compact() {
+	buf := make([]byte, 0, b.bytes)
+	for i := range b.items {
+		if p := b.items[i].payload; p != nil {
+			start := len(buf)
+			buf = append(buf, p...)
+			b.items[i].payload = buf[start:len(buf):len(buf)]
+		}
+	}
+}
+
+// deliver runs a batch's items on the handler goroutine.
+func (l *link) deliver(b *inBatch) {
+	for i := range b.items {
+		it := &b.items[i]
+		switch it.kind {
+		case inTask:
+			it.task()
+		case inLost:
+			it.route.deliverLost(it.lost, it.reason)
+		case inHeld:
+			it.route.deliver(it.payload, it.route.taken)
+		default:
+			it.route.deliver(it.payload, nil)
+		}
+	}
+	clear(b.items)
+	freeBuffer(b.buf)
+	b.buf = nil
+}

@@ -1,0 +1,288 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// peerSender is a sender that the peer has announced. Its number and routes
+// exist from CONNECT to DISCONNECT, also when the registry refused it: what the
+// peer sends before it knows is then ignored.
+type peerSender struct {
+	connect wire.Connect
+	routes  []*inRoute
+	sender  *sig.Sender // nil: refused, shadowed, or evicted; guarded by session.peers
+}
+
+// onConnect takes in a sender of the peer's.
+func (s *session) onConnect(e *wire.Connect) error {
+	if err := s.checkConnect(e); err != nil {
+		return err
+	}
+	ps := &peerSender{connect: *e}
+	for i := range e.Events {
+		ir := &inRoute{sess: s, number: e.Route + uint32(i), next: 1}
+		ir.taken = ir.takenHere
+		ps.routes = append(ps.routes, ir)
+		s.in.set(ir.number, ir)
+	}
+	s.senders[e.Sender] = ps
+	s.register(ps, s.handlersNext)
+	return nil
+}
+
+// checkConnect enforces the limits and the numbering.
+func (s *session) checkConnect(e *wire.Connect) error {
+	lim := s.link.limits
+	switch {
+	case s.senders[e.Sender] != nil:
+		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("CONNECT of %q as number %d, which is in use", e.Name, e.Sender))
+	case s.link.role == wire.RoleServer && len(s.senders) >= lim.Senders:
+		return sig.NewError(sig.CodeLimit, fmt.Sprintf("Senders: one connection may announce %d", lim.Senders))
+	case len(e.Events) > lim.EventsPerSender || len(e.Requests) > lim.EventsPerSender:
+		return sig.NewError(sig.CodeLimit, fmt.Sprintf("EventsPerSender: a sender may declare %d events and as many requests", lim.EventsPerSender))
+	case uint64(e.Route)+uint64(len(e.Events)) > uint64(lim.RoutesPerPeer):
+		return sig.NewError(sig.CodeLimit, fmt.Sprintf("RoutesPerPeer: route numbers end at %d", lim.RoutesPerPeer))
+	}
+	for i := range e.Events {
+		if s.in.get(e.Route+uint32(i)) != nil {
+			return sig.NewError(sig.CodeProtocol, fmt.Sprintf("CONNECT of %q with route %d, which is in use", e.Name, e.Route+uint32(i)))
+		}
+	}
+	return nil
+}
+
+// register gives the sender to the registry and answers the peer. next queues
+// the delivery of its #connect.
+func (s *session) register(ps *peerSender, next func(func())) {
+	err := s.connectPeer(ps, next)
+	if errors.Is(err, sig.ErrNameTaken) && s.takeOver(sig.Name(ps.connect.Name)) {
+		err = s.connectPeer(ps, next)
+	}
+	if err == nil {
+		return
+	}
+	s.link.log.Info("sender refused", "peer", s.describe(), "sender", ps.connect.Name, "error", err)
+	switch {
+	case s.link.role == wire.RoleServer:
+		s.link.send(s, wire.Connected{Sender: ps.connect.Sender, Code: uint16(sig.CodeOf(err)), Text: bounded(sig.AsError(err).Text)}.Append(nil))
+	case errors.Is(err, sig.ErrNameTaken):
+		s.peers.Lock()
+		s.shadows[sig.Name(ps.connect.Name)] = ps
+		s.peers.Unlock()
+	}
+}
+
+func (s *session) connectPeer(ps *peerSender, next func(func())) error {
+	s.peers.Lock()
+	defer s.peers.Unlock()
+	e := &ps.connect
+	spec := sig.RemoteSpec{Events: names(e.Events), Requests: names(e.Requests), Default: e.Default, Epoch: e.Epoch}
+	sender, notice, err := s.link.bridge.Connect(sig.Name(e.Name), spec)
+	if err != nil {
+		return err
+	}
+	if notice != nil {
+		next(notice.Deliver)
+	}
+	ps.sender = sender
+	s.adoptRoutes(ps)
+	return nil
+}
+
+// adoptRoutes binds the peer's routes to the registry's, from where on its
+// events are taken in, and tells a client which of them are wanted. WANT goes
+// on from there: both happen under the link's lock.
+func (s *session) adoptRoutes(ps *peerSender) {
+	l, sender := s.link, ps.sender
+	l.node.hold(sender)
+	at := l.node.gaps.recall(life{sender.Name(), sender.Epoch()})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var wanted []uint32
+	s.bySender[sender] = ps
+	for i, rt := range sender.Routes() {
+		ir := ps.routes[i]
+		if i < len(at) {
+			ir.next, ir.known = at[i].next, at[i].known
+		}
+		rt.User().(*routeInfo).in.Store(ir)
+		if l.early[rt] {
+			wanted = append(wanted, uint32(i))
+		}
+		delete(l.early, rt)
+		ir.rt.Store(rt)
+	}
+	if l.role == wire.RoleServer && l.sess == s {
+		l.unsynced = l.unsynced || len(wanted) > 0
+		s.controlLocked(wire.Connected{Sender: ps.connect.Sender, Wanted: wanted}.Append(nil))
+	}
+}
+
+// handlersNext queues f for the handler goroutine, behind the items of the
+// batch that is being read.
+func (s *session) handlersNext(f func()) {
+	s.local.items = append(s.local.items, inItem{kind: inTask, task: f})
+}
+
+// takeOver frees a name for this connection if the same principal owns it by
+// another one (P10).
+func (s *session) takeOver(name sig.Name) bool {
+	if s.link.role != wire.RoleServer || s.identity.ID == "" {
+		return false
+	}
+	for _, other := range s.link.node.others(s.link) {
+		o := other.current.Load()
+		if o == nil || o.identity != s.identity || !o.evict(name) {
+			continue
+		}
+		s.link.log.Info("sender taken over", "sender", name, "by", s.describe(), "from", o.describe())
+		return true
+	}
+	return false
+}
+
+// evict ends a sender of this connection's peer, and tells the peer.
+func (s *session) evict(name sig.Name) bool {
+	const reason = "taken over by another connection of the same principal"
+	s.peers.Lock()
+	defer s.peers.Unlock()
+	l := s.link
+	l.mu.Lock()
+	var found *peerSender
+	for _, ps := range s.bySender {
+		if ps.connect.Name == string(name) {
+			found = ps
+		}
+	}
+	l.mu.Unlock()
+	if found == nil || found.sender == nil {
+		return false
+	}
+	if deliver := s.release(found, reason); deliver != nil {
+		l.inbound.task(deliver)
+	}
+	l.send(s, wire.Disconnect{Sender: found.connect.Sender, Code: wire.CodeNameTaken, Reason: reason, Yours: true}.Append(nil))
+	return true
+}
+
+// release takes the sender out of the registry and returns what is left to do:
+// its #disconnect. Call it with s.peers held.
+func (s *session) release(ps *peerSender, reason string) func() {
+	sender := ps.sender
+	if sender == nil {
+		return nil
+	}
+	ps.sender = nil
+	l := s.link
+	notice := l.bridge.Disconnect(sender, reason)
+	l.mu.Lock()
+	delete(s.bySender, sender)
+	l.mu.Unlock()
+	s.failRequests(sender)
+	l.node.release(sender)
+	if notice == nil {
+		return nil
+	}
+	return notice.Deliver
+}
+
+// onDisconnect ends a sender: one of the peer's, or, with Yours, one of ours
+// that the peer does not accept any more.
+func (s *session) onDisconnect(e *wire.Disconnect) error {
+	if e.Yours {
+		if s.link.role != wire.RoleClient {
+			return sig.NewError(sig.CodeProtocol, "DISCONNECT of the receiver's sender is for servers to send")
+		}
+		s.kick(e.Sender, e.Code, e.Reason)
+		return nil
+	}
+	ps := s.senders[e.Sender]
+	if ps == nil {
+		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("DISCONNECT of sender %d, which was not announced", e.Sender))
+	}
+	delete(s.senders, e.Sender)
+	for _, ir := range ps.routes {
+		s.in.set(ir.number, nil)
+	}
+	s.peers.Lock()
+	if s.shadows[sig.Name(ps.connect.Name)] == ps {
+		delete(s.shadows, sig.Name(ps.connect.Name))
+	}
+	deliver := s.release(ps, e.Reason)
+	s.peers.Unlock()
+	if deliver != nil {
+		s.handlersNext(deliver)
+	}
+	return nil
+}
+
+// onConnected learns whether the server has accepted a sender of ours, and
+// which of its events are wanted.
+func (s *session) onConnected(e *wire.Connected) error {
+	if e.Code != wire.CodeOK {
+		s.kick(e.Sender, e.Code, e.Text)
+		return nil
+	}
+	l := s.link
+	l.mu.Lock()
+	a := l.byNumber[e.Sender]
+	l.mu.Unlock()
+	if a == nil {
+		return nil // has left meanwhile
+	}
+	want := make([]bool, len(a.routes))
+	for _, i := range e.Wanted {
+		if int(i) >= len(want) {
+			return sig.NewError(sig.CodeProtocol, fmt.Sprintf("CONNECTED of sender %d wants event %d of %d", e.Sender, i, len(want)))
+		}
+		want[i] = true
+	}
+	for i, or := range a.routes {
+		l.bridge.Want(or.rt, want[i])
+	}
+	return nil
+}
+
+// onWant learns that somebody behind the server wants the events of one of our
+// routes, or no longer does.
+func (s *session) onWant(e *wire.Want) error {
+	l := s.link
+	l.mu.Lock()
+	or := l.byRoute[e.Route]
+	l.mu.Unlock()
+	if or != nil { // nil: has left meanwhile
+		l.bridge.Want(or.rt, e.On)
+	}
+	return nil
+}
+
+// kick ends one of our senders because the router does not accept it: its name
+// belongs to somebody else.
+func (s *session) kick(number uint32, code uint16, text string) {
+	l := s.link
+	l.mu.Lock()
+	a := l.byNumber[number]
+	l.mu.Unlock()
+	if a == nil || a.left {
+		return
+	}
+	err := sig.NewError(sig.Code(code), text)
+	l.log.Warn("sender refused by the router", "sender", a.sender.Name(), "peer", s.describe(), "error", err)
+	l.node.reg.Kick(a.sender, err)
+}
+
+// unshadow registers a sender of the peer's that had to wait until the local
+// one of that name had left.
+func (s *session) unshadow(name sig.Name) {
+	s.peers.Lock()
+	ps := s.shadows[name]
+	delete(s.shadows, name)
+	s.peers.Unlock()
+	if ps != nil {
+		s.register(ps, s.link.inbound.task)
+	}
+}

@@ -1,0 +1,488 @@
+package router
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/codec"
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// ServerOptions say how a [ServerRouter] works.
+type ServerOptions struct {
+	Carriers []carrier.Carrier // what Listen knows; two for one scheme are an error
+	Codecs   []codec.Codec     // what clients may choose from; at least one
+	Name     string            // for messages; default the registry's
+	Limits   Limits
+	Logger   *slog.Logger      // default slog.Default()
+	OnClient func(ClientEvent) // called for each connection opened and ended, one at a time; nil: nobody
+}
+
+// ClientEvent tells of a connection that was opened or has ended.
+type ClientEvent struct {
+	Client ClientInfo
+	Open   bool
+	Err    error // why it has ended; matches sig.ErrClosed after a goodbye
+}
+
+// ClientInfo describes a connection.
+type ClientInfo struct {
+	Name     string           // as the client calls itself
+	Identity carrier.Identity // as the carrier has proved it
+	Listener string           // URL it came in by
+	Address  string           // where it came from
+	Codec    codec.ID
+	Since    time.Time
+	Senders  int // senders it has announced
+}
+
+// ServerRouter lets others join a registry. It listens on any number of
+// carriers at once.
+type ServerRouter struct {
+	node     *node
+	limits   Limits
+	codecs   []codec.Codec
+	carriers *carrier.Set
+	log      *slog.Logger
+	onClient func(ClientEvent)
+	stats    counters
+	permits  chan struct{}  // one for each connection in its handshake; capacity Limits.Unauthenticated
+	group    sync.WaitGroup // accept loops and connections
+	telling  sync.Mutex     // OnClient is called by one at a time
+
+	mu        sync.Mutex
+	closed    bool
+	stop      context.CancelFunc
+	ctx       context.Context // ends with Close and Shutdown
+	listeners []carrier.Listener
+	links     map[*link]*serverConn
+	tokens    map[wire.Token]*link
+	perID     map[string]int
+	perIP     map[string]int
+}
+
+// serverConn is what the server knows of a connection beyond its link.
+type serverConn struct {
+	info  ClientInfo
+	token wire.Token
+	ip    string
+	ended chan struct{} // closed once its senders have left
+}
+
+// NewServerRouter attaches to reg. It listens nowhere until Listen or Serve is
+// called. Close or Shutdown it before the registry.
+func NewServerRouter(reg *sig.Registry, opts *ServerOptions) (*ServerRouter, error) {
+	if opts == nil {
+		opts = &ServerOptions{}
+	}
+	set, err := prepare(opts.Carriers, opts.Codecs, opts.Limits)
+	if err != nil {
+		return nil, fmt.Errorf("server router: %w", err)
+	}
+	limits := opts.Limits.WithDefaults()
+	r := &ServerRouter{
+		limits: limits, codecs: opts.Codecs, carriers: set, log: logger(opts.Logger), onClient: opts.OnClient,
+		permits: make(chan struct{}, limits.Unauthenticated), links: make(map[*link]*serverConn),
+		tokens: make(map[wire.Token]*link), perID: make(map[string]int), perIP: make(map[string]int),
+	}
+	r.node = joinNode(reg, opts.Name, true, limits)
+	r.ctx, r.stop = context.WithCancel(context.Background())
+	return r, nil
+}
+
+// prepare checks what both kinds of router are given.
+func prepare(carriers []carrier.Carrier, codecs []codec.Codec, limits Limits) (*carrier.Set, error) {
+	if len(codecs) == 0 {
+		return nil, errors.New("no codec was given; cbor and json serve most")
+	}
+	seen := make(map[codec.ID]bool)
+	for _, c := range codecs {
+		if seen[c.ID()] {
+			return nil, fmt.Errorf("codec %q was given twice", c.ID())
+		}
+		seen[c.ID()] = true
+	}
+	if err := limits.Validate(); err != nil {
+		return nil, err
+	}
+	return carrier.NewSet(carriers...)
+}
+
+func logger(l *slog.Logger) *slog.Logger {
+	if l == nil {
+		return slog.Default()
+	}
+	return l
+}
+
+// Listen accepts connections on a URL, for example "tcp://127.0.0.1:0", in the
+// background until the router is closed. It returns the URL to dial, with the
+// real port. ctx bounds the set-up alone.
+func (r *ServerRouter) Listen(ctx context.Context, url string) (string, error) {
+	l, err := r.carriers.Listen(ctx, url)
+	if err != nil {
+		return "", err
+	}
+	addr := l.Addr()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		l.Close()
+		return "", sig.NewError(sig.CodeClosed, "the router")
+	}
+	r.listeners = append(r.listeners, l)
+	r.group.Go(func() { // ends when the listener is closed
+		if err := r.accept(r.ctx, l); err != nil {
+			r.log.Error("listener failed", "listener", addr, "error", err)
+		}
+	})
+	return addr, nil
+}
+
+// Serve accepts connections of a listener until ctx ends, the router is closed,
+// or the listener fails. It closes l, and returns nil unless l has failed.
+// Connections outlive it.
+func (r *ServerRouter) Serve(ctx context.Context, l carrier.Listener) error {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		l.Close()
+		return sig.NewError(sig.CodeClosed, "the router")
+	}
+	r.listeners = append(r.listeners, l)
+	r.group.Add(1)
+	r.mu.Unlock()
+	defer r.group.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(r.ctx, cancel)()
+	return r.accept(ctx, l)
+}
+
+// accept hands out connections. A permit is taken before a connection is
+// accepted, so that those that say nothing leave the rest in the backlog
+// instead of filling memory.
+func (r *ServerRouter) accept(ctx context.Context, l carrier.Listener) error {
+	defer r.forgetListener(l)
+	pause := time.Duration(0)
+	for {
+		select {
+		case r.permits <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		conn, err := l.Accept(ctx)
+		if err == nil {
+			pause = 0
+			if !r.begin(conn, l.Addr()) {
+				return nil
+			}
+			continue
+		}
+		<-r.permits
+		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if pause = min(max(2*pause, 5*time.Millisecond), time.Second); pause == time.Second {
+			return err
+		}
+		r.log.Warn("accept failed; trying again", "listener", l.Addr(), "error", err, "in", pause)
+		if !sleep(ctx, pause) {
+			return nil
+		}
+	}
+}
+
+// begin starts a connection's goroutine; false if the router is closed.
+func (r *ServerRouter) begin(conn carrier.Conn, listener string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		<-r.permits
+		conn.Close()
+		return false
+	}
+	r.group.Go(func() { r.connection(conn, listener) }) // ends with the connection
+	return true
+}
+
+func (r *ServerRouter) forgetListener(l carrier.Listener) {
+	l.Close()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.listeners = slices.DeleteFunc(r.listeners, func(o carrier.Listener) bool { return o == l })
+}
+
+// connection runs one connection from its handshake to its end.
+func (r *ServerRouter) connection(conn carrier.Conn, listener string) {
+	l := newLink(r.node, wire.RoleServer, r.limits, r.codecs, r.log, &r.stats)
+	s, sc, err := r.welcome(l, conn, listener)
+	<-r.permits
+	if err != nil {
+		r.stats.handshakesFailed.Add(1)
+		r.log.Info("handshake failed", "listener", listener, "peer", conn.RemoteAddr(), "error", err)
+		abort(conn, err)
+		return
+	}
+	r.stats.accepted.Add(1)
+	r.log.Info("client connected", "client", s.describe(), "listener", listener, "codec", s.codec.ID())
+	r.tell(ClientEvent{Client: sc.info, Open: true})
+	s.read()
+	err = s.cause()
+	l.close(s)
+	l.detach("connection lost: " + bounded(s.describe()))
+	r.dropConn(l, sc)
+	l.group.Wait()
+	r.log.Info("client disconnected", "client", s.describe(), "reason", err)
+	r.tell(ClientEvent{Client: sc.info, Err: err})
+}
+
+// welcome does the server's half of the handshake. On an error the conn is open
+// for a last word.
+func (r *ServerRouter) welcome(l *link, conn carrier.Conn, listener string) (*session, *serverConn, error) {
+	ctx, cancel := context.WithTimeout(r.ctx, r.limits.Handshake)
+	defer cancel()
+	hello, err := l.receiveHello(ctx, conn)
+	if err != nil {
+		return nil, nil, handshakeError(ctx, err, r.limits.Handshake)
+	}
+	c, err := l.chooseCodec(hello.Codecs)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.supersede(ctx, hello)
+	s := l.newSession(conn, c, conn.RemoteAddr())
+	s.peerID, s.peerName = hello.ID, hello.Name
+	s.features = hello.Features & r.node.features()
+	s.agree(hello.Limits)
+	sc := &serverConn{ip: host(conn.RemoteAddr()), ended: make(chan struct{}), info: ClientInfo{
+		Name: hello.Name, Identity: s.identity, Listener: listener, Address: conn.RemoteAddr(), Codec: c.ID(), Since: time.Now(),
+	}}
+	_, _ = rand.Read(sc.token[:]) // never fails
+	if err := r.addConn(l, sc); err != nil {
+		s.unwatch() // abort has a last word to say
+		return nil, nil, err
+	}
+	peers := reachable(hello.ID, hello.Name, hello.Features, hello.Nodes)
+	err = r.node.admit(l, peers)
+	if err == nil {
+		err = r.answer(ctx, l, s, sc)
+	}
+	if err != nil {
+		l.node.forget(l, l.node.behind(l))
+		r.dropConn(l, sc)
+		s.unwatch() // abort has a last word to say
+		return nil, nil, err
+	}
+	r.node.tell(l, routersOf(peers), nil)
+	return s, sc, nil
+}
+
+// answer sends WELCOME and opens the session.
+func (r *ServerRouter) answer(ctx context.Context, l *link, s *session, sc *serverConn) error {
+	welcome := wire.Welcome{
+		Version: wire.Version, ID: r.node.id, Name: r.node.nameNow(), Features: s.features, Codec: string(s.codec.ID()),
+		Limits: s.peerLimits, Token: sc.token, Nodes: r.node.around(l), Identity: s.identity.ID,
+	}
+	if err := s.conn.Send(ctx, carrier.AppendFrame(nil, welcome.Append(nil))); err != nil {
+		return err
+	}
+	l.open(s) // before attaching: what the registry tells goes out in order
+	if err := l.attach(); err != nil {
+		l.close(s)
+		return err
+	}
+	s.startKeepalive()
+	return nil
+}
+
+// handshakeError says so if time has run out.
+func handshakeError(ctx context.Context, err error, limit time.Duration) error {
+	if ctx.Err() == context.DeadlineExceeded {
+		return sig.NewError(sig.CodeTimeout, fmt.Sprintf("the handshake was not over within Handshake (%v)", limit))
+	}
+	return err
+}
+
+// supersede ends the older connection of a client that proves by its token that
+// it is the same one, before its senders are announced again (P9).
+func (r *ServerRouter) supersede(ctx context.Context, hello *wire.Hello) {
+	if hello.Token == (wire.Token{}) {
+		return
+	}
+	r.mu.Lock()
+	old := r.tokens[hello.Token]
+	sc := r.links[old]
+	r.mu.Unlock()
+	if old == nil || sc == nil {
+		return
+	}
+	if s := old.current.Load(); s != nil && s.peerID == hello.ID {
+		s.fail(sig.NewError(sig.CodeConnectionLost, "the client has connected again"))
+		select {
+		case <-sc.ended:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// addConn counts a connection against the limits.
+func (r *ServerRouter) addConn(l *link, sc *serverConn) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lim, id := r.limits, sc.info.Identity.ID
+	var reached string
+	switch {
+	case r.closed:
+		return sig.NewError(sig.CodeClosed, "the router is shutting down")
+	case len(r.links) >= lim.Connections:
+		reached = fmt.Sprintf("Connections: %d are open", lim.Connections)
+	case id != "" && r.perID[id] >= lim.ConnectionsPerID:
+		reached = fmt.Sprintf("ConnectionsPerID: %d of %q are open", lim.ConnectionsPerID, id)
+	case sc.ip != "" && r.perIP[sc.ip] >= lim.ConnectionsPerIP:
+		reached = fmt.Sprintf("ConnectionsPerIP: %d from %s are open", lim.ConnectionsPerIP, sc.ip)
+	}
+	if reached != "" {
+		r.stats.limitHits.Add(1)
+		return sig.NewError(sig.CodeLimit, reached)
+	}
+	r.links[l] = sc
+	r.tokens[sc.token] = l
+	count(r.perID, id, 1)
+	count(r.perIP, sc.ip, 1)
+	return nil
+}
+
+func (r *ServerRouter) dropConn(l *link, sc *serverConn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.links[l] == nil {
+		return
+	}
+	delete(r.links, l)
+	delete(r.tokens, sc.token)
+	count(r.perID, sc.info.Identity.ID, -1)
+	count(r.perIP, sc.ip, -1)
+	close(sc.ended)
+}
+
+// count keeps no entry for what is not there.
+func count(m map[string]int, key string, n int) {
+	if key == "" {
+		return
+	}
+	if m[key] += n; m[key] <= 0 {
+		delete(m, key)
+	}
+}
+
+// host is the IP address of a peer, "" for a local one.
+func host(address string) string {
+	h, _, err := net.SplitHostPort(trimScheme(address))
+	ip := net.ParseIP(h)
+	if err != nil || ip == nil || ip.IsLoopback() {
+		return ""
+	}
+	return h
+}
+
+func (r *ServerRouter) tell(ev ClientEvent) {
+	if r.onClient == nil {
+		return
+	}
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	r.onClient(ev)
+}
+
+// Clients lists the open connections, oldest first.
+func (r *ServerRouter) Clients() []ClientInfo {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]ClientInfo, 0, len(r.links))
+	for l, sc := range r.links {
+		info := sc.info
+		info.Senders = l.senderCount()
+		list = append(list, info)
+	}
+	slices.SortFunc(list, func(a, b ClientInfo) int { return a.Since.Compare(b.Since) })
+	return list
+}
+
+// Stats returns the router's counts.
+func (r *ServerRouter) Stats() Stats { return r.stats.snapshot() }
+
+// Shutdown stops listening, lets what is queued for each client be written and
+// requests under way be answered until ctx ends, says goodbye and closes. It
+// returns ctx's error if that came first. Safe to call twice.
+func (r *ServerRouter) Shutdown(ctx context.Context) error {
+	links := r.stopAccepting()
+	var drain sync.WaitGroup
+	for _, l := range links {
+		if s := l.current.Load(); s != nil {
+			drain.Go(func() { s.goodbye(ctx, "the router is shutting down") })
+		}
+	}
+	drain.Wait()
+	err := ctx.Err()
+	return errors.Join(err, r.Close())
+}
+
+// Close ends all connections at once and returns when the last goroutine has
+// ended. Safe to call twice.
+func (r *ServerRouter) Close() error {
+	for _, l := range r.stopAccepting() {
+		l.inbound.discard()
+		if s := l.current.Load(); s != nil {
+			s.fail(sig.NewError(sig.CodeClosed, "the router was closed"))
+		}
+	}
+	r.group.Wait()
+	r.mu.Lock()
+	left := r.closed && r.node != nil
+	n := r.node
+	r.node = nil
+	r.mu.Unlock()
+	if left {
+		n.leave()
+	}
+	return nil
+}
+
+func (r *ServerRouter) stopAccepting() []*link {
+	r.mu.Lock()
+	r.closed = true
+	r.stop()
+	listeners := r.listeners
+	r.listeners = nil
+	links := make([]*link, 0, len(r.links))
+	for l := range r.links {
+		links = append(links, l)
+	}
+	r.mu.Unlock()
+	for _, l := range listeners {
+		l.Close()
+	}
+	return links
+}
+
+// sleep waits; false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,56 @@
+package router
+
+import (
+	"sync/atomic"
+
+	"github.com/gosig/gosig/sig"
+)
+
+// counters are what a router counts. They are only ever added to.
+type counters struct {
+	eventsIn, bytesIn, bytesOut  atomic.Uint64
+	accepted, violations, panics atomic.Uint64
+	limitHits, handshakesFailed  atomic.Uint64
+	lostByReason                 [lossReasons]atomic.Uint64
+}
+
+// lossReasons is one more than the highest reason that is counted by itself;
+// later ones count as 0.
+const lossReasons = 8
+
+const lossSlowPeer = uint8(sig.LossSlowPeer)
+
+func (c *counters) lost(reason sig.LossReason, n uint64) {
+	if int(reason) >= lossReasons {
+		reason = 0
+	}
+	c.lostByReason[reason].Add(n)
+}
+
+// Stats are a router's counts since it was made.
+type Stats struct {
+	EventsIn         uint64                    // events received from peers
+	BytesIn          uint64                    // bytes of whole frames received
+	BytesOut         uint64                    // bytes written
+	Connections      uint64                    // connections that were opened
+	HandshakesFailed uint64                    // connections that never were
+	Violations       uint64                    // connections ended for what the peer sent
+	LimitHits        uint64                    // requests, subscriptions and connections refused by a limit
+	Panics           uint64                    // of the router itself: always 0, or a bug
+	Lost             map[sig.LossReason]uint64 // events announced as lost
+}
+
+func (c *counters) snapshot() Stats {
+	s := Stats{
+		EventsIn: c.eventsIn.Load(), BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
+		Connections: c.accepted.Load(), HandshakesFailed: c.handshakesFailed.Load(),
+		Violations: c.violations.Load(), LimitHits: c.limitHits.Load(), Panics: c.panics.Load(),
+		Lost: make(map[sig.LossReason]uint64),
+	}
+	for reason := range c.lostByReason {
+		if n := c.lostByReason[reason].Load(); n > 0 {
+			s.Lost[sig.LossReason(reason)] = n
+		}
+	}
+	return s
+}

@@ -1,0 +1,209 @@
+package router
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// outRoute takes the events of one route to one peer: the [sig.Target] for what
+// this process emits, and where the readers of other connections forward to.
+type outRoute struct {
+	link *link
+	of   *announced
+	rt   *sig.Route
+	id   uint32
+
+	// started: the peer knows the number of the next event (ROUTE was sent).
+	// Of a remote route only its owner's reader sets it, of a local one
+	// whoever holds the link's lock.
+	started atomic.Bool
+
+	// Guarded by link.mu.
+	gone     bool  // the sender has left
+	reserved int   // places promised to EmitWait
+	sizes    []int // payload bytes of each held-back event under way, oldest first
+	bytes    int   // their sum
+	room     chan struct{}
+}
+
+// Push implements [sig.Target]. It encodes once for all peers with the codec,
+// and appends to what waits for the peer; it never waits itself.
+func (or *outRoute) Push(em *sig.Emission) error {
+	for {
+		s := or.link.current.Load()
+		if s == nil {
+			return or.pushOffline(em)
+		}
+		if done, err := s.push(or, em); done {
+			return err
+		}
+		// The connection was lost between the two: keep it, or use the new one.
+	}
+}
+
+func (s *session) push(or *outRoute, em *sig.Emission) (done bool, err error) {
+	payload, err := em.Encode(s.codec.ID(), func(v any) ([]byte, error) { return s.codec.Append(nil, v) })
+	if err == nil && len(payload)+eventOverhead > s.maxFrame {
+		err = sig.NewError(sig.CodeTooLarge, fmt.Sprintf("%s of %s has %d bytes; the peer takes %d",
+			or.rt.Name(), or.rt.Sender().Name(), len(payload), s.maxFrame-eventOverhead))
+	}
+	l := s.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sess != s {
+		return false, nil
+	}
+	if em.Held() {
+		or.reserved--
+	}
+	if or.gone {
+		return true, sig.NewError(sig.CodeNotConnected, quoted(or.rt.Sender().Name()))
+	}
+	s.startRouteLocked(or, em.Seq())
+	if err != nil {
+		s.controlLocked(wire.Lost{Route: or.id, Count: 1, Reason: uint8(sig.LossBadPayload)}.Append(nil))
+		l.stats.lost(sig.LossBadPayload, 1)
+		or.wakeLocked()
+		return true, err
+	}
+	s.eventLocked(or, em.Held(), payload)
+	return true, nil
+}
+
+// eventOverhead is the most that an EVENT's header takes.
+const eventOverhead = 1 + 5
+
+// startRouteLocked tells the peer the number of the route's next event.
+func (s *session) startRouteLocked(or *outRoute, seq uint64) {
+	if or.started.Swap(true) {
+		return
+	}
+	var scratch [32]byte
+	s.out.control(wire.Route{Route: or.id, Seq: max(seq, 1)}.Append(scratch[:0]))
+}
+
+// eventLocked queues one event.
+func (s *session) eventLocked(or *outRoute, held bool, payload []byte) {
+	var flags wire.Flags
+	if held {
+		flags = wire.FlagHeld
+		or.holdLocked(len(payload))
+	}
+	n := carrier.FrameOverhead + eventOverhead + len(payload)
+	seg := s.out.tail(n)
+	before := len(seg.buf)
+	seg.buf = appendEventFrame(seg.buf, flags, or.id, payload)
+	size := len(seg.buf) - before
+	s.out.bytes += size
+	if !held {
+		seg.plain += size
+		s.out.plain += size
+	}
+	s.boundLocked()
+	s.kickLocked()
+}
+
+// appendEventFrame appends an EVENT with its length.
+func appendEventFrame(batch []byte, flags wire.Flags, id uint32, payload []byte) []byte {
+	start := len(batch)
+	batch = append(batch, 0, 0, 0, 0)
+	batch = wire.AppendEventHeader(batch, flags, id)
+	batch = append(batch, payload...)
+	n := len(batch) - start - carrier.FrameOverhead
+	batch[start], batch[start+1], batch[start+2], batch[start+3] = byte(n>>24), byte(n>>16), byte(n>>8), byte(n)
+	return batch
+}
+
+// holdLocked accounts for a held-back event that goes out.
+func (or *outRoute) holdLocked(size int) {
+	or.sizes = append(or.sizes, size)
+	or.bytes += size
+}
+
+// TryReserve implements [sig.Target]: whether the peer's window for the route
+// has room for one more held-back event.
+func (or *outRoute) TryReserve() bool {
+	l := or.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.sess
+	switch {
+	case or.gone || l.closed:
+		return true // Push will say so
+	case s == nil:
+		return false // until there is a connection
+	case s.features&wire.FeatureHeld == 0:
+		or.reserved++
+		return true // an old peer: its link's bound is all there is
+	}
+	under := len(or.sizes) + or.reserved
+	if under >= int(s.peerLimits.WindowEvents) || under > 0 && or.bytes >= int(s.peerLimits.WindowBytes) {
+		return false
+	}
+	or.reserved++
+	return true
+}
+
+// Release implements [sig.Target].
+func (or *outRoute) Release() {
+	or.link.mu.Lock()
+	defer or.link.mu.Unlock()
+	or.reserved--
+	or.wakeLocked()
+}
+
+// Room implements [sig.Target].
+func (or *outRoute) Room() <-chan struct{} {
+	or.link.mu.Lock()
+	defer or.link.mu.Unlock()
+	if or.room == nil {
+		or.room = make(chan struct{}) // closed by wakeLocked
+	}
+	return or.room
+}
+
+// wakeLocked lets everybody who waits for room look again.
+func (or *outRoute) wakeLocked() {
+	if or.room != nil {
+		close(or.room)
+		or.room = nil
+	}
+}
+
+// creditLocked takes back n places of the window. It reports false when the
+// peer returns more than it was sent.
+func (or *outRoute) creditLocked(n int) bool {
+	if n > len(or.sizes) {
+		return false
+	}
+	for _, size := range or.sizes[:n] {
+		or.bytes -= size
+	}
+	or.sizes = append(or.sizes[:0], or.sizes[n:]...)
+	or.wakeLocked()
+	return true
+}
+
+// forgetHeld gives up on held-back events under way: the peer is gone or no
+// longer wants them. Call it with the link's lock held.
+func (or *outRoute) forgetHeld() {
+	or.sizes, or.bytes = or.sizes[:0], 0
+	or.wakeLocked()
+}
+
+// retire ends the route: its sender has left. Call it with the link's lock held.
+func (or *outRoute) retire() {
+	or.gone = true
+	or.forgetHeld()
+}
+
+// outstanding is how many held-back events the peer has not yet taken.
+func (or *outRoute) outstanding() int {
+	or.link.mu.Lock()
+	defer or.link.mu.Unlock()
+	return len(or.sizes)
+}
