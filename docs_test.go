@@ -12,6 +12,9 @@ import (
 // mdLink finds the target of a link or an image in Markdown.
 var mdLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
+// mdCode finds code, which may look like a link.
+var mdCode = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
+
 // TestDocLinks checks that every file a page points to is there: the tour of
 // the code names many, and files move.
 func TestDocLinks(t *testing.T) {
@@ -28,7 +31,7 @@ func TestDocLinks(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, m := range mdLink.FindAllStringSubmatch(string(page), -1) {
+		for _, m := range mdLink.FindAllStringSubmatch(mdCode.ReplaceAllString(string(page), ""), -1) {
 			target, _, _ := strings.Cut(m[1], "#")
 			if target == "" || strings.Contains(target, "://") {
 				continue
