@@ -27,9 +27,9 @@ type Config struct {
 	// Codecs this router speaks; default: all there are.
 	Codecs []CodecName `toml:"codecs"`
 	// Drain is how long connections may end in order after SIGTERM; default
-	// [DefaultDrain].
-	Drain *Duration `toml:"drain"`
-	Log   Log       `toml:"log"`
+	// [DefaultDrain]; "0s" ends them at once.
+	Drain Duration `toml:"drain"`
+	Log   Log      `toml:"log"`
 	// Listen is where clients may connect; at least one for "serve", here or
 	// by --listen.
 	Listen []Listener `toml:"listen"`
@@ -42,6 +42,14 @@ type Config struct {
 // DefaultDrain is how long connections may end in order if nothing else is
 // said.
 const DefaultDrain = 10 * time.Second
+
+// DrainTime is how long connections may end in order.
+func (c *Config) DrainTime() time.Duration {
+	if c.Drain.set {
+		return c.Drain.Duration
+	}
+	return DefaultDrain
+}
 
 // Log says what is logged, and how, on standard error.
 type Log struct {
@@ -81,6 +89,9 @@ func Load(path string) (*Config, error) {
 		return nil, err
 	}
 	c.resolve(filepath.Dir(path))
+	if err := c.checkFiles(path, indexLines(data)); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -96,6 +107,15 @@ func Parse(file string, data []byte) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// Validate checks a configuration that was put together from elsewhere, like
+// flags; its errors name no file.
+func (c *Config) Validate() error {
+	if err := c.validate("", nil); err != nil {
+		return err
+	}
+	return c.checkFiles("", nil)
 }
 
 // explain turns the decoder's errors into this package's.

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gosig/gosig/router"
 )
 
 func TestParseGood(t *testing.T) {
@@ -37,7 +40,7 @@ tls = {ca = "/etc/ca.pem"}
 	require.NoError(t, err)
 	assert.Equal(t, "plant", c.Name)
 	assert.Equal(t, []CodecName{"json", "cbor"}, c.Codecs)
-	assert.Equal(t, 3*time.Second, c.Drain.Duration)
+	assert.Equal(t, 3*time.Second, c.DrainTime())
 	assert.Equal(t, "debug", string(c.Log.Level))
 	assert.Equal(t, FormatJSON, c.Log.Format)
 	assert.Equal(t, Listener{URL: "tls://0.0.0.0:7466", TLS: TLS{Cert: "c.pem", Key: "k.pem"}}, c.Listen[1])
@@ -56,6 +59,8 @@ func TestParseBadSaysWhere(t *testing.T) {
 		{"negative duration", "drain = \"-1s\"\n", `f:1: drain: "-1s" is no duration`},
 		{"number as duration", "drain = 10\n", `f:1: drain: "10" is no duration`},
 		{"negative size", "[limits]\nframe = -1\n", `f:2: limits.frame: "-1" is no size`},
+		{"no limit", "[limits]\nframe = 0\n", `f:2: limits.frame: 0 is no limit`},
+		{"limits against each other", "[limits]\nkeepalive = \"50s\"\n", `f:1: `},
 		{"size", "[limits]\nframe = \"1MB\"\n", `f:2: limits.frame: "1MB" is no size`},
 		{"codec", "codecs = [\"json\", \"xml\"]\n", `f:1: codecs: "xml" is no codec`},
 		{"codec twice", "codecs = [\"json\", \"json\"]\n", `f:1: codec "json" is listed twice`},
@@ -67,7 +72,7 @@ func TestParseBadSaysWhere(t *testing.T) {
 		{"no port", "[[listen]]\nurl = \"tcp://localhost\"\n", `f:2: "tcp://localhost" has no port`},
 		{"no path", "[[listen]]\nurl = \"unix://run\"\n", `f:2: "unix://run" has no absolute path`},
 		{"no carrier", "[[listen]]\nurl = \"smoke://hill:1\"\n", `f:2: no carrier for smoke://; there are tcp://`},
-		{"tls without certificate", "[[listen]]\nurl = \"tcp://a:1\"\n[[listen]]\nurl = \"tls://a:1\"\n", `f:4: tls://a:1 needs tls.cert and tls.key`},
+		{"tls without certificate", "[[listen]]\nurl = \"tcp://a:1\"\n[[listen]]\nurl = \"tls://a:1\"\n", `f:4: tls://a:1 needs a certificate and its key`},
 		{"tls settings for tcp", "[[listen]]\nurl = \"tcp://a:1\"\n[listen.tls]\ncert = \"x\"\n", `f:3: tcp://a:1 is not encrypted`},
 		{"listed twice", "[[listen]]\nurl = \"tcp://a:1\"\n[[listen]]\nurl = \"tcp://a:1\"\n", `f:4: tcp://a:1 is listed twice`},
 		{"uplink without urls", "[uplink]\n", `f:1: uplink needs urls`},
@@ -93,9 +98,10 @@ func TestLoadResolvesFilesFromItsOwnFolder(t *testing.T) {
 	path := filepath.Join(dir, "gosig.toml")
 	text := "[[listen]]\nurl = \"tls://a:1\"\ntls = {cert = \"c.pem\", key = \"/k.pem\"}\n"
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	c, err := Load(path)
-	require.NoError(t, err)
-	assert.Equal(t, TLS{Cert: filepath.Join(dir, "c.pem"), Key: "/k.pem"}, c.Listen[0].TLS)
+	_, err := Load(path)
+	require.ErrorIs(t, err, ErrInvalid)
+	assert.ErrorContains(t, err, path+":3: ")
+	assert.ErrorContains(t, err, filepath.Join(dir, "c.pem"))
 
 	_, err = Load(filepath.Join(dir, "absent.toml"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
@@ -115,6 +121,27 @@ func TestSizeIsReadAsItIsWritten(t *testing.T) {
 		require.NoError(t, s.UnmarshalText([]byte(bad)))
 		assert.Error(t, s.err, bad)
 	}
+}
+
+func TestLimitsAreHandedOverAndDefaultsMarked(t *testing.T) {
+	c, err := Parse("f", []byte("[limits]\nframe = \"64KiB\"\nconnections = 10\nkeepalive = \"1s\"\n"))
+	require.NoError(t, err)
+	assert.Equal(t, router.Limits{MaxFrame: 64 << 10, Connections: 10, Keepalive: time.Second}, c.Limits.Router())
+
+	given := map[string]string{}
+	for _, l := range c.Limits.Describe() {
+		assert.NotEmpty(t, l.Value, l.Key)
+		assert.NotEqual(t, "0", l.Value, l.Key)
+		if !l.Default {
+			given[l.Key] = l.Value
+		}
+	}
+	assert.Equal(t, map[string]string{"frame": "64KiB", "connections": "10", "keepalive": "1s"}, given)
+}
+
+func TestEveryLimitOfTheRouterCanBeSet(t *testing.T) {
+	assert.Len(t, limitKeys(), reflect.TypeFor[router.Limits]().NumField())
+	assert.Len(t, limitKeys(), reflect.TypeFor[Limits]().NumField())
 }
 
 func FuzzParse(f *testing.F) {

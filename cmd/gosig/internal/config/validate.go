@@ -25,6 +25,8 @@ func (k *checker) fail(key, format string, args ...any) {
 	k.errs = append(k.errs, &Error{File: k.file, Line: k.lines.of(key), Text: fmt.Sprintf(format, args...)})
 }
 
+func (k *checker) err() error { return errors.Join(k.errs...) }
+
 func (k *checker) check(key string, err error) {
 	if err != nil {
 		k.fail(key, "%s: %v", key, err)
@@ -39,12 +41,8 @@ func (c *Config) validate(file string, at lines) error {
 	_, err := c.Log.Level.Slog()
 	k.check("log.level", err)
 	k.check("log.format", c.Log.Format.Validate())
-	if c.Drain != nil {
-		k.check("drain", c.Drain.err)
-	}
-	for _, l := range c.Limits.table() {
-		k.check("limits."+l.key, l.err())
-	}
+	k.check("drain", c.Drain.err)
+	c.Limits.validate(k)
 	c.validateCodecs(k)
 	seen := map[string]bool{}
 	for i, l := range c.Listen {
@@ -58,7 +56,7 @@ func (c *Config) validate(file string, at lines) error {
 	if c.Uplink != nil {
 		c.Uplink.validate(k)
 	}
-	return errors.Join(k.errs...)
+	return k.err()
 }
 
 func (c *Config) validateCodecs(k *checker) {
@@ -86,9 +84,19 @@ func (l *Listener) validate(k *checker, key string) {
 	if scheme != "tls" && l.TLS != (TLS{}) {
 		k.fail(key+".tls", "%s is not encrypted: tls settings belong to a tls:// listener", l.URL)
 	}
-	if scheme == "tls" && (l.TLS.Cert == "" || l.TLS.Key == "") {
-		k.fail(key+".url", "%s needs tls.cert and tls.key", l.URL)
+	if scheme == "tls" && !l.hasCertificate() {
+		k.fail(key+".url", "%s needs a certificate and its key: tls.cert and tls.key", l.URL)
 	}
+}
+
+// hasCertificate is about the file's settings, or the same in the address.
+func (l *Listener) hasCertificate() bool {
+	u, err := url.Parse(l.URL)
+	if err != nil {
+		return false
+	}
+	q := u.Query()
+	return (l.TLS.Cert != "" || q.Has("cert")) && (l.TLS.Key != "" || q.Has("key"))
 }
 
 func (u *Uplink) validate(k *checker) {

@@ -13,13 +13,18 @@ import (
 // Duration is written like "10s", "1m30s" or "250ms".
 type Duration struct {
 	time.Duration
+	set bool // the file mentions it
 	// err waits for validate, which knows the line: the decoder forgets the
 	// place of an error about a number.
 	err error
 }
 
+// NewDuration is the duration as if a file mentioned it.
+func NewDuration(d time.Duration) Duration { return Duration{Duration: d, set: true} }
+
 // UnmarshalText reads a duration; it must have a unit and not be negative.
 func (d *Duration) UnmarshalText(text []byte) error {
+	d.set = true
 	v, err := time.ParseDuration(string(text))
 	if err != nil || v < 0 {
 		d.err = fmt.Errorf("%q is no duration; write it with a unit, like \"10s\" or \"250ms\"", text)
@@ -32,6 +37,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // Size is a number of bytes, written like "512KiB", "1MiB" or 4096.
 type Size struct {
 	Bytes int64
+	set   bool  // the file mentions it
 	err   error // as in Duration
 }
 
@@ -43,6 +49,7 @@ var units = []struct {
 // UnmarshalText reads a size. Units are binary; "MB" is refused rather than
 // guessed at.
 func (s *Size) UnmarshalText(text []byte) error {
+	s.set = true
 	number, factor := strings.TrimSpace(string(text)), int64(1)
 	for _, u := range units {
 		if rest, ok := strings.CutSuffix(number, u.suffix); ok {
@@ -51,7 +58,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 		}
 	}
 	v, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || v < 0 || v > math.MaxInt64/factor {
+	if err != nil || v < 0 || v > math.MaxInt/factor {
 		s.err = fmt.Errorf("%q is no size; write it like 4096, \"64KiB\" or \"1MiB\"", text)
 		return nil
 	}
@@ -72,11 +79,13 @@ func (s Size) String() string {
 // Count is a number of things.
 type Count struct {
 	N   int
+	set bool  // the file mentions it
 	err error // as in Duration
 }
 
 // UnmarshalText reads a number that is not negative.
 func (c *Count) UnmarshalText(text []byte) error {
+	c.set = true
 	v, err := strconv.ParseUint(string(text), 10, 31)
 	if err != nil {
 		c.err = fmt.Errorf("%q is no number from 0 to %d", text, math.MaxInt32)
@@ -145,12 +154,15 @@ var ErrInvalid = errors.New("invalid configuration")
 
 // Error is one mistake in a configuration.
 type Error struct {
-	File string // as it was given
+	File string // as it was given; empty if it is about flags
 	Line int    // from 1; 0 if the mistake has no place
 	Text string
 }
 
 func (e *Error) Error() string {
+	if e.File == "" {
+		return e.Text
+	}
 	if e.Line == 0 {
 		return fmt.Sprintf("%s: %s", e.File, e.Text)
 	}

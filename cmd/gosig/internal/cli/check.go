@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gosig/gosig/cmd/gosig/internal/config"
+)
+
+func newCheck(a *app) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Say what a configuration means, or where it is wrong",
+		Long: text(`
+			check reads a configuration as "serve --config" does, certificates included, and
+			prints what would be in force: each listener and how it is protected, and each
+			limit, with those marked that the file leaves at their default.
+
+			What is wrong is told as FILE:LINE: reason, and the exit code is 1.`),
+		Example: text(`
+			  gosig check gosig.toml
+			  gosig check gosig.toml -o json
+
+			  # a file to begin with
+			  name = "plant"
+			  drain = "10s"
+
+			  [log]
+			  level = "info"          # debug, info, warn, error
+			  format = "text"         # text, json
+
+			  [[listen]]
+			  url = "tcp://127.0.0.1:7465"
+
+			  [[listen]]
+			  url = "tls://0.0.0.0:7466"
+			  tls = {cert = "router.pem", key = "router.key", ca = "clients-ca.pem"}
+
+			  [limits]
+			  frame = "1MiB"
+			  keepalive = "15s"`),
+		Args: args(1, 1, "one: the file"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, err := config.Load(args[0])
+			if err != nil {
+				return err
+			}
+			if output == outJSON {
+				_, err := fmt.Fprintf(a.std.Out, "%s\n", toJSON(effective(c)))
+				return err
+			}
+			return describe(a.std.Out, args[0], effective(c))
+		},
+	}
+	outputFlag(cmd, &output, outText)
+	return cmd
+}
+
+// checked is what "check -o json" prints.
+type checked struct {
+	Name   string            `json:"name"`
+	Codecs []string          `json:"codecs"`
+	Drain  string            `json:"drain"`
+	Log    checkedLog        `json:"log"`
+	Listen []checkedListener `json:"listen"`
+	Uplink []checkedListener `json:"uplink"`
+	Limits []checkedLimit    `json:"limits"`
+}
+
+type checkedLog struct {
+	Level  string `json:"level"`
+	Format string `json:"format"`
+}
+
+type checkedListener struct {
+	URL        string `json:"url"`
+	Protection string `json:"protection"`
+}
+
+type checkedLimit struct {
+	Key     string `json:"key"`
+	Value   string `json:"value"`
+	Default bool   `json:"default"`
+	About   string `json:"about"`
+}
+
+// effective is the configuration with everything filled in.
+func effective(c *config.Config) checked {
+	out := checked{
+		Name: routerName(c.Name), Drain: c.DrainTime().String(),
+		Log:    checkedLog{cmp.Or(string(c.Log.Level), "info"), cmp.Or(string(c.Log.Format), "text")},
+		Listen: []checkedListener{}, Uplink: []checkedListener{},
+	}
+	codecs := c.Codecs
+	if len(codecs) == 0 {
+		codecs = config.Codecs
+	}
+	for _, id := range codecs {
+		out.Codecs = append(out.Codecs, string(id))
+	}
+	for _, l := range c.Listen {
+		out.Listen = append(out.Listen, checkedListener{l.URL, protection(l)})
+	}
+	if c.Uplink != nil {
+		for _, u := range c.Uplink.URLs {
+			out.Uplink = append(out.Uplink, checkedListener{u, uplinkProtection(u, c.Uplink.TLS)})
+		}
+	}
+	for _, l := range c.Limits.Describe() {
+		out.Limits = append(out.Limits, checkedLimit(l))
+	}
+	return out
+}
+
+// protection says who can read along and who can connect.
+func protection(l config.Listener) string {
+	scheme, _ := config.SchemeOf(l.URL) // it has been checked
+	switch {
+	case scheme == "unix":
+		return "this machine only, mode 0600: this user"
+	case scheme == "tcp":
+		return "not encrypted, anybody who can reach it"
+	case l.TLS.CA != "":
+		return fmt.Sprintf("TLS 1.3, certificate %s, clients need one of %s", l.TLS.Cert, l.TLS.CA)
+	case l.TLS.Cert != "":
+		return fmt.Sprintf("TLS 1.3, certificate %s, any client", l.TLS.Cert)
+	}
+	return "TLS, as its address says"
+}
+
+func uplinkProtection(url string, t config.TLS) string {
+	scheme, _ := config.SchemeOf(url) // it has been checked
+	switch {
+	case scheme == "unix":
+		return "this machine only"
+	case scheme == "tcp":
+		return "not encrypted"
+	case t.CA == "":
+		return "TLS 1.3, verified by the system's CAs"
+	}
+	return "TLS 1.3, verified by " + t.CA
+}
+
+// describe prints it for people.
+func describe(w io.Writer, file string, c checked) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(tw, "%s is a valid configuration\n\n", file)
+	fmt.Fprintf(tw, "name\t%s\n", c.Name)
+	fmt.Fprintf(tw, "codecs\t%s\n", strings.Join(c.Codecs, ", "))
+	fmt.Fprintf(tw, "drain\t%s\n", c.Drain)
+	fmt.Fprintf(tw, "log\t%s, %s\n", c.Log.Level, c.Log.Format)
+	if len(c.Listen) == 0 {
+		fmt.Fprintf(tw, "listen\tnowhere: give --listen to serve\n")
+	}
+	for _, l := range c.Listen {
+		fmt.Fprintf(tw, "listen\t%s\t%s\n", l.URL, l.Protection)
+	}
+	for _, l := range c.Uplink {
+		fmt.Fprintf(tw, "uplink\t%s\t%s\n", l.URL, l.Protection)
+	}
+	fmt.Fprintf(tw, "\nlimits\n")
+	for _, l := range c.Limits {
+		mark := ""
+		if l.Default {
+			mark = "(default)"
+		}
+		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", l.Key, l.Value, mark, l.About)
+	}
+	return tw.Flush()
+}
+
+// routerName is how a router introduces itself: its host's name if it has no
+// other.
+func routerName(name string) string {
+	if name != "" {
+		return name
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "gosig"
+	}
+	return host
+}

@@ -1,0 +1,286 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/tcp"
+	"github.com/gosig/gosig/cmd/gosig/internal/config"
+	"github.com/gosig/gosig/codec"
+	"github.com/gosig/gosig/router"
+	"github.com/gosig/gosig/sig"
+)
+
+// serveFlags are what "serve" can be told; what is not, the file says.
+type serveFlags struct {
+	config    string
+	listen    []string
+	connect   []string
+	connectCA string
+	name      string
+	codecs    []string
+	drain     time.Duration
+	logLevel  string
+	logFormat string
+	tls       config.TLS
+}
+
+func newServe(a *app) *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve --listen URL... [--config FILE]",
+		Short: "Run a router that clients connect to",
+		Long: text(`
+			serve runs a router. It listens on every --listen address at once and prints
+			"listening URL" for each, with the port that was given for :0.
+
+			Addresses: tcp://HOST:PORT, tls://HOST:PORT (with --tls-cert and --tls-key; with
+			--tls-ca clients need a certificate, too), unix:///PATH.
+
+			With --connect it is an edge router: what happens here is part of another
+			router's signal space, and the other way round.
+
+			A file given by --config says the same and more, see "gosig check --help"; flags
+			win over the environment, and that over the file.
+
+			SIGTERM or Ctrl-C ends it in order, in at most --drain; a second one at once.
+			Logs go to standard error.`),
+		Example: text(`
+			  gosig serve --listen ` + DefaultAddress + `
+			  gosig serve --listen tcp://127.0.0.1:0 --listen unix:///tmp/gosig.sock
+
+			  gosig serve --listen tls://0.0.0.0:7466 --tls-cert router.pem --tls-key router.key
+			  gosig sub   --connect tls://router.example:7466 --tls-ca ca.pem
+
+			  gosig serve --config /etc/gosig.toml --log-format json
+
+			  # an edge router
+			  gosig serve --listen ` + DefaultAddress + ` --connect tls://central.example:7466`),
+		Args: args(0, 0, "none; say where to listen with --listen"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := f.merge(cmd)
+			if err != nil {
+				return err
+			}
+			return runServe(cmd.Context(), a, c)
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVarP(&f.config, "config", "f", "", "TOML file with the configuration")
+	fs.StringArrayVarP(&f.listen, "listen", "l", nil, "address to listen on; repeated: on all of them")
+	fs.StringVar(&f.tls.Cert, "tls-cert", "", "file with the certificate of tls:// listeners")
+	fs.StringVar(&f.tls.Key, "tls-key", "", "file with its key")
+	fs.StringVar(&f.tls.CA, "tls-ca", "", "file with the CA of the clients' certificates: clients need one then")
+	fs.StringArrayVar(&f.connect, "connect", nil, "address of a router to join; repeated: tried in turn")
+	fs.StringVar(&f.connectCA, "connect-ca", "", "file with the CA of that router's certificate (default the system's)")
+	fs.StringVar(&f.name, "name", "", "how this router introduces itself (default the host's name)")
+	codecFlag(cmd, &f.codecs, "codecs to accept (default cbor,json,raw)")
+	fs.DurationVar(&f.drain, "drain", config.DefaultDrain, "how long connections may end in order")
+	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	return cmd
+}
+
+// merge puts flags over the file.
+func (f *serveFlags) merge(cmd *cobra.Command) (*config.Config, error) {
+	c := &config.Config{}
+	if f.config != "" {
+		var err error
+		if c, err = config.Load(f.config); err != nil {
+			return nil, err
+		}
+	}
+	given := cmd.Flags().Changed
+	if given("listen") {
+		c.Listen = f.listeners()
+	} else if f.tls != (config.TLS{}) {
+		return nil, usagef("--tls-cert, --tls-key and --tls-ca are about --listen tls:// addresses, and there is no --listen")
+	}
+	if given("connect") {
+		c.Uplink = &config.Uplink{URLs: f.connect, TLS: config.TLS{CA: f.connectCA}}
+	}
+	if given("name") {
+		c.Name = f.name
+	}
+	if given("codec") {
+		c.Codecs = codecNames(f.codecs)
+	}
+	if given("drain") {
+		c.Drain = config.NewDuration(f.drain)
+	}
+	if given("log-level") {
+		c.Log.Level = config.Level(f.logLevel)
+	}
+	if given("log-format") {
+		c.Log.Format = config.Format(f.logFormat)
+	}
+	if len(c.Listen) == 0 {
+		return nil, usagef("--listen is missing: where may clients connect? For example --listen %s", DefaultAddress)
+	}
+	if err := c.Validate(); err != nil {
+		return nil, usagef("%v", err)
+	}
+	return c, nil
+}
+
+// listeners gives the certificate to those that need one.
+func (f *serveFlags) listeners() []config.Listener {
+	var all []config.Listener
+	for _, addr := range f.listen {
+		l := config.Listener{URL: addr}
+		if scheme, err := config.SchemeOf(addr); err == nil && scheme == "tls" {
+			l.TLS = f.tls
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+// newLogger writes to w as the configuration says, which has been checked.
+func newLogger(w io.Writer, c config.Log) *slog.Logger {
+	level, _ := c.Level.Slog()
+	opts := &slog.HandlerOptions{Level: level}
+	if c.Format == config.FormatJSON {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// server is a running "serve".
+type server struct {
+	*app
+	conf *config.Config
+	log  *slog.Logger
+	reg  *sig.Registry
+	sr   *router.ServerRouter
+	cr   *router.ClientRouter // nil: no uplink
+	wg   sync.WaitGroup       // one per listener
+	fail chan error           // capacity 1: the first listener that failed
+}
+
+func runServe(ctx context.Context, a *app, c *config.Config) error {
+	s := &server{app: a, conf: c, log: newLogger(a.std.Err, c.Log), fail: make(chan error, 1)}
+	s.reg = sig.New(&sig.Options{Name: routerName(c.Name), OnWarning: func(w sig.Warning) { s.log.Warn(w.String()) }})
+	err := s.start(ctx)
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-s.fail:
+		}
+	}
+	return errors.Join(err, s.stop())
+}
+
+func (s *server) start(ctx context.Context) error {
+	codecs, err := newCodecs(s.conf.Codecs)
+	if err != nil {
+		return err
+	}
+	s.sr, err = router.NewServerRouter(s.reg, &router.ServerOptions{
+		Codecs: codecs, Name: routerName(s.conf.Name), Limits: s.conf.Limits.Router(), Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	// All or none: no client is accepted while a later address may fail.
+	var listeners []carrier.Listener
+	for _, l := range s.conf.Listen {
+		ln, err := s.listen(ctx, l)
+		if err != nil {
+			for _, open := range listeners {
+				_ = open.Close() // the error to report is the other one
+			}
+			return err
+		}
+		listeners = append(listeners, ln)
+	}
+	for _, ln := range listeners {
+		if _, err := fmt.Fprintf(s.std.Out, "listening %s\n", ln.Addr()); err != nil {
+			return err
+		}
+		s.log.Info("listening", "address", ln.Addr())
+		s.wg.Go(func() { s.serve(ln) }) // ends when the router is shut down
+	}
+	return s.uplink(codecs)
+}
+
+func (s *server) listen(ctx context.Context, l config.Listener) (carrier.Listener, error) {
+	u, err := url.Parse(l.URL)
+	if err != nil {
+		return nil, err
+	}
+	ln, err := s.carrier(l.TLS).Listen(ctx, u)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", l.URL, err)
+	}
+	return ln, nil
+}
+
+func (s *server) carrier(t config.TLS) *tcp.Carrier {
+	return tcp.New(&tcp.Options{CertFile: t.Cert, KeyFile: t.Key, CAFile: t.CA, Logger: s.log})
+}
+
+func (s *server) serve(ln carrier.Listener) {
+	err := s.sr.Serve(context.Background(), ln)
+	if err == nil || errors.Is(err, sig.ErrClosed) {
+		return
+	}
+	select {
+	case s.fail <- fmt.Errorf("listen on %s: %w", ln.Addr(), err):
+	default: // one is enough to end
+	}
+}
+
+// stop lets connections end in order as long as the configuration allows.
+func (s *server) stop() error {
+	drain := s.conf.DrainTime()
+	s.log.Info("draining", "at most", drain)
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	var err error
+	if s.cr != nil {
+		err = s.cr.Shutdown(ctx)
+	}
+	if s.sr != nil {
+		err = errors.Join(s.sr.Shutdown(ctx), err)
+	}
+	if err != nil {
+		s.log.Warn("not everything could be drained", "error", err)
+	}
+	s.closeAll()
+	s.wg.Wait()
+	s.log.Info("ended")
+	return nil
+}
+
+func (s *server) closeAll() {
+	if s.cr != nil {
+		_ = s.cr.Close() // it has been shut down; this makes sure of it
+	}
+	if s.sr != nil {
+		_ = s.sr.Close()
+	}
+	_ = s.reg.Close()
+}
+
+// uplink joins another router if the configuration names one. That router may
+// come later: this one serves its own clients meanwhile.
+func (s *server) uplink(codecs []codec.Codec) (err error) {
+	if s.conf.Uplink == nil {
+		return nil
+	}
+	s.cr, err = router.NewClientRouter(s.reg, s.conf.Uplink.URLs, &router.ClientOptions{
+		Carriers: []carrier.Carrier{s.carrier(s.conf.Uplink.TLS)}, Codecs: codecs,
+		Name: routerName(s.conf.Name), Limits: s.conf.Limits.Router(), Logger: s.log,
+	})
+	return err
+}

@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/tcp"
+	"github.com/gosig/gosig/cmd/gosig/internal/config"
+	"github.com/gosig/gosig/codec"
+	"github.com/gosig/gosig/codec/cbor"
+	"github.com/gosig/gosig/codec/json"
+	"github.com/gosig/gosig/codec/raw"
+)
+
+// tlsFlags are the settings of tls:// addresses.
+type tlsFlags struct {
+	config.TLS
+	serverName string
+}
+
+func (t *tlsFlags) carrier(log *slog.Logger) carrier.Carrier {
+	return tcp.New(&tcp.Options{
+		CertFile: t.Cert, KeyFile: t.Key, CAFile: t.CA, ServerName: t.serverName, Logger: log,
+	})
+}
+
+// newCodecs returns the named codecs in the order given, or all.
+func newCodecs(names []config.CodecName) ([]codec.Codec, error) {
+	if len(names) == 0 {
+		names = config.Codecs
+	}
+	var all []codec.Codec
+	for _, n := range names {
+		if err := n.Validate(); err != nil {
+			return nil, fmt.Errorf("codec: %w", err)
+		}
+		switch n {
+		case "cbor":
+			all = append(all, cbor.New())
+		case "json":
+			all = append(all, json.New())
+		case "raw":
+			all = append(all, raw.New())
+		}
+	}
+	return all, nil
+}
+
+// codecFlag takes names of codecs, also several separated by commas.
+func codecFlag(cmd *cobra.Command, to *[]string, what string) {
+	cmd.Flags().StringSliceVar(to, "codec", nil, what)
+}
+
+func codecNames(flags []string) []config.CodecName {
+	var names []config.CodecName
+	for _, f := range flags {
+		names = append(names, config.CodecName(f))
+	}
+	return names
+}
