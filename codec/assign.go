@@ -8,12 +8,23 @@ import (
 	"time"
 )
 
-// Assign stores the plain value v in what the pointer into points to, if that
-// is any, a bool, number, string, []byte, [time.Time], []any, map[string]any,
-// or a type of the user's made of one of the first four. Otherwise it reports
-// false, and the codec has to decode by other means. Numbers are converted
-// when nothing is lost; base64 text becomes bytes, RFC 3339 text a time, and
-// nil the zero value. What does not fit gives an error that matches ErrType.
+// CheckTarget returns an error that matches ErrType unless into is a non-nil
+// pointer. A Decode method calls it first.
+func CheckTarget(into any) error {
+	v := reflect.ValueOf(into)
+	if v.Kind() != reflect.Pointer || v.IsNil() {
+		return fmt.Errorf("%w: decode into %T, want a non-nil pointer", ErrType, into)
+	}
+	return nil
+}
+
+// Assign stores the plain value v in what the non-nil pointer into points to,
+// if that is any, a bool, number, string, []byte, [time.Time], []any,
+// map[string]any, or a type of the user's made of a bool, number or string
+// without an Unmarshal method. Otherwise it reports false, and the codec has to
+// decode by other means. Numbers are converted when nothing is lost; base64
+// text becomes bytes, RFC 3339 text a time, and nil the zero value. What does
+// not fit gives an error that matches ErrType.
 func Assign(into, v any) (bool, error) {
 	switch p := into.(type) {
 	case *any:
@@ -32,11 +43,11 @@ func Assign(into, v any) (bool, error) {
 	case *time.Time:
 		return true, assignTime(p, v)
 	}
-	t := reflect.TypeOf(into)
-	if t == nil || t.Kind() != reflect.Pointer || decodesItself(t) {
+	target := reflect.ValueOf(into)
+	if decodesItself(target.Type()) {
 		return false, nil
 	}
-	return assignValue(reflect.ValueOf(into).Elem(), v)
+	return assignValue(target.Elem(), v)
 }
 
 func assignTo[T any](p *T, v any) error {
@@ -58,7 +69,7 @@ func assignBytes(p *[]byte, v any) error {
 	if !ok {
 		return assignTo(p, v)
 	}
-	data, err := base64.StdEncoding.Strict().DecodeString(text)
+	data, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
 		return fmt.Errorf("%w: text into []byte must be base64: %w", ErrType, err)
 	}
@@ -103,44 +114,35 @@ func assignValue(dst reflect.Value, v any) (bool, error) {
 		dst.SetZero()
 		return true, nil
 	}
-	ok := false
-	switch {
-	case dst.Kind() == reflect.String:
-		var s string
-		if s, ok = v.(string); ok {
-			dst.SetString(s)
-		}
-	case dst.Kind() == reflect.Bool:
-		var b bool
-		if b, ok = v.(bool); ok {
-			dst.SetBool(b)
-		}
-	case dst.CanInt():
-		var n int64
-		if n, ok = toInt(v); ok && !dst.OverflowInt(n) {
-			dst.SetInt(n)
-		} else {
-			ok = false
-		}
-	case dst.CanUint():
-		var n uint64
-		if n, ok = toUint(v); ok && !dst.OverflowUint(n) {
-			dst.SetUint(n)
-		} else {
-			ok = false
-		}
-	default:
-		var f float64
-		if f, ok = toFloat(v); ok && !dst.OverflowFloat(f) {
-			dst.SetFloat(f)
-		} else {
-			ok = false
-		}
-	}
-	if !ok {
+	if !set(dst, v) {
 		return true, misfit(v, dst.Type())
 	}
 	return true, nil
+}
+
+// set stores v in a bool, number or string if it fits.
+func set(dst reflect.Value, v any) bool {
+	switch {
+	case dst.Kind() == reflect.String:
+		s, ok := v.(string)
+		dst.SetString(s)
+		return ok
+	case dst.Kind() == reflect.Bool:
+		b, ok := v.(bool)
+		dst.SetBool(b)
+		return ok
+	case dst.CanInt():
+		n, ok := toInt(v)
+		dst.SetInt(n)
+		return ok && !dst.OverflowInt(n)
+	case dst.CanUint():
+		n, ok := toUint(v)
+		dst.SetUint(n)
+		return ok && !dst.OverflowUint(n)
+	}
+	f, ok := toFloat(v)
+	dst.SetFloat(f)
+	return ok && !dst.OverflowFloat(f)
 }
 
 func toInt(v any) (int64, bool) {

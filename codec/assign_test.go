@@ -82,9 +82,17 @@ func TestAssignRefuses(t *testing.T) {
 }
 
 func TestAssignLeavesToTheCodec(t *testing.T) {
-	for _, into := range []any{nil, 1, new(struct{}), new([]int), new(map[string]int), new(*int), new(netip.Addr), new(json.RawMessage), new(fmt.Stringer)} {
+	for _, into := range []any{new(struct{}), new([]int), new(map[string]int), new(*int), new(netip.Addr), new(json.RawMessage), new(fmt.Stringer)} {
 		done, err := codec.Assign(into, "x")
 		assert.False(t, done, "%T", into)
 		assert.NoError(t, err)
 	}
+}
+
+func TestCheckTarget(t *testing.T) {
+	require.NoError(t, codec.CheckTarget(new(int)))
+	for _, into := range []any{nil, 1, (*int)(nil), map[string]any{}} {
+		assert.ErrorIs(t, codec.CheckTarget(into), codec.ErrType, "%T", into)
+	}
+	assert.EqualError(t, codec.CheckTarget(1), "payload does not fit the Go type: decode into int, want a non-nil pointer")
 }

@@ -14,7 +14,6 @@ package cbor
 
 import (
 	"fmt"
-	"reflect"
 
 	"github.com/gosig/gosig/codec"
 )
@@ -61,9 +60,8 @@ func (c *Codec) Decode(data []byte, into any) error {
 }
 
 func (c *Codec) decode(data []byte, into any) error {
-	target := reflect.ValueOf(into)
-	if target.Kind() != reflect.Pointer || target.IsNil() {
-		return fmt.Errorf("%w: decode into %T, want a non-nil pointer", codec.ErrType, into)
+	if err := codec.CheckTarget(into); err != nil {
+		return err
 	}
 	p := parser{data: data, limits: c.limits, build: plainTarget(data, into)}
 	v, err := p.parse()
@@ -75,7 +73,7 @@ func (c *Codec) decode(data []byte, into any) error {
 			return err
 		}
 	}
-	return c.lib.decode(data, target)
+	return c.lib.decode(data, into)
 }
 
 // plainTarget reports whether a tree of plain values is what into takes: it is

@@ -53,12 +53,11 @@ func newLibrary() *library {
 	return &library{enc: enc, dec: dec}
 }
 
-// decode decodes data, which the parser has accepted, into target.
-func (l *library) decode(data []byte, target reflect.Value) error {
-	into := target.Interface()
+// decode decodes data, which the parser has accepted.
+func (l *library) decode(data []byte, into any) error {
 	err := l.dec.Unmarshal(data, into)
 	var mismatch *cbor.UnmarshalTypeError
-	if errors.As(err, &mismatch) && mismatch.CBORType != byteString && decodeAsJSON(data, target.Elem()) {
+	if errors.As(err, &mismatch) && mismatch.CBORType != byteString && decodeAsJSON(data, reflect.ValueOf(into).Elem()) {
 		err = nil
 	}
 	if err != nil {

@@ -57,9 +57,8 @@ func (c *Codec) Decode(data []byte, into any) error {
 }
 
 func (c *Codec) decode(data []byte, into any) error {
-	target := reflect.ValueOf(into)
-	if target.Kind() != reflect.Pointer || target.IsNil() {
-		return fmt.Errorf("%w: decode into %T, want a non-nil pointer", codec.ErrType, into)
+	if err := codec.CheckTarget(into); err != nil {
+		return err
 	}
 	p := parser{data: data, limits: c.limits, build: plainTarget(data, into)}
 	v, err := p.parse()

@@ -67,9 +67,8 @@ func (c *Codec) Import(dst []byte, from codec.ID, v any) ([]byte, error) {
 // type made of one of them, or any, which becomes a []byte, or nil if data is
 // empty.
 func (c *Codec) Decode(data []byte, into any) error {
-	v := reflect.ValueOf(into)
-	if v.Kind() != reflect.Pointer || v.IsNil() {
-		return fmt.Errorf("raw: %w: decode into %T, want a non-nil pointer", codec.ErrType, into)
+	if err := codec.CheckTarget(into); err != nil {
+		return fmt.Errorf("raw: %w", err)
 	}
 	switch p := into.(type) {
 	case *any:
@@ -85,7 +84,7 @@ func (c *Codec) Decode(data []byte, into any) error {
 		*p = string(data)
 		return nil
 	}
-	return decodeNamed(data, v.Elem())
+	return decodeNamed(data, reflect.ValueOf(into).Elem())
 }
 
 func decodeNamed(data []byte, v reflect.Value) error {
