@@ -155,6 +155,7 @@ func (p *pipe) put(ctx context.Context, batch []byte) (rest []byte, err error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	}
+	defer wake(p.readable)
 	for len(batch) > 0 {
 		frame, rest, err := carrier.Next(batch)
 		if err != nil {
@@ -168,7 +169,6 @@ func (p *pipe) put(ctx context.Context, batch []byte) (rest []byte, err error) {
 		p.add(batch[:size])
 		batch = rest
 	}
-	wake(p.readable)
 	return batch, nil
 }
 

@@ -12,8 +12,8 @@ const (
 	// firstBuffer is made when the caller brings no buffer.
 	firstBuffer = 4096
 	// keepBuffer is the largest store for a rest that is held on to while
-	// nothing needs it.
-	keepBuffer = 64 << 10
+	// nothing needs it: enough for frames of 64 KiB and their length.
+	keepBuffer = 72 << 10
 )
 
 // input cuts a byte stream into batches of whole frames.
