@@ -256,8 +256,16 @@ func TestCompatible(t *testing.T) {
 // made must have had no chance.
 func TestCompatibleNeverRefusesWhatWorks(t *testing.T) {
 	values := []any{
-		1, int8(1), 1.0, "1", label("x"), true, []int{1}, []any{1.0}, []byte{1}, reading{}, &reading{},
-		map[string]any{}, map[string]int{"a": 1}, level(0), time.Unix(0, 0), json.Number("1"), celsius(1), [2]int{},
+		1, int8(1), 1.0, "1", label("x"), true,
+		[]int{1},
+		[]any{1.0},
+		[]byte{1},
+		reading{},
+		&reading{},
+		map[string]any{},
+		map[string]int{"a": 1},
+		level(0), time.Unix(0, 0), json.Number("1"), celsius(1),
+		[2]int{},
 	}
 	for _, from := range values {
 		for _, to := range values {
