@@ -42,8 +42,13 @@ func TestPlain(t *testing.T) {
 
 func TestPlainRefuses(t *testing.T) {
 	for _, v := range []any{
-		make(chan int), []any{struct{}{}}, map[string]any{"a": complex(1, 2)}, map[any]any{1: 2}, map[int]int{1: 2},
-		map[any]any{"a": new(int)}, json.Number("18446744073709551616"), json.Number("1e999"),
+		make(chan int),
+		[]any{struct{}{}},
+		map[string]any{"a": complex(1, 2)},
+		map[any]any{1: 2},
+		map[int]int{1: 2},
+		map[any]any{"a": new(int)},
+		json.Number("18446744073709551616"), json.Number("1e999"),
 	} {
 		_, err := codec.Plain(v)
 		assert.ErrorIs(t, err, codec.ErrValue, "%T", v)

@@ -86,9 +86,15 @@ type column struct{ from, to codec.Codec }
 
 func columns() []column {
 	return []column{
-		{jsonCodec, jsonCodec}, {cborCodec, cborCodec}, {rawCodec, rawCodec},
-		{jsonCodec, cborCodec}, {cborCodec, jsonCodec}, {jsonCodec, rawCodec},
-		{cborCodec, rawCodec}, {rawCodec, jsonCodec}, {rawCodec, cborCodec},
+		{jsonCodec, jsonCodec},
+		{cborCodec, cborCodec},
+		{rawCodec, rawCodec},
+		{jsonCodec, cborCodec},
+		{cborCodec, jsonCodec},
+		{jsonCodec, rawCodec},
+		{cborCodec, rawCodec},
+		{rawCodec, jsonCodec},
+		{rawCodec, cborCodec},
 	}
 }
 
@@ -230,6 +236,25 @@ func TestSurvivalTables(t *testing.T) {
 	if *update {
 		if err := os.WriteFile(docs, []byte(page), 0o644); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestDocsShowTheCode: the codec in docs/codecs.md is the one that is tested.
+func TestDocsShowTheCode(t *testing.T) {
+	page, err := os.ReadFile(docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, piece := range [][2]string{{"type f64 struct{}", "\n\n// TestF64"}, {"func TestF64", "\n\nfunc ExampleCodec"}} {
+		_, code, _ := strings.Cut(string(source), piece[0])
+		code, _, _ = strings.Cut(code, piece[1])
+		if code == "" || !strings.Contains(string(page), piece[0]+code) {
+			t.Errorf("%s does not show %q as it is in example_test.go:\n%s", docs, piece[0], piece[0]+code)
 		}
 	}
 }
