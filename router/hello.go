@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,8 +31,8 @@ func (n *node) features() wire.Features {
 	f := wire.FeatureHeld
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.serves {
-		f |= wire.FeatureNodes
+	if n.serves || len(n.links) > 1 {
+		f |= wire.FeatureNodes // others may lie behind this node
 	}
 	return f
 }
@@ -47,11 +48,12 @@ func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string,
 		return fail(err)
 	}
 	carrier.SetMaxFrame(conn, max(l.limits.HelloFrame, welcomeFrame))
-	features := l.node.features() | wire.FeatureNodes // a server's nodes are always of interest
+	features := l.node.features()
+	around := l.node.around(l)
 	hello := wire.Hello{
 		MinVersion: wire.MinVersion, MaxVersion: wire.Version, Role: wire.RoleClient,
 		ID: l.node.id, Name: l.node.nameNow(), Features: features, Codecs: codecIDs(l.codecs),
-		Limits: l.offer(), Token: token, Nodes: l.node.around(l),
+		Limits: l.offer(), Token: token, Nodes: around[:min(len(around), helloNodes)],
 	}
 	if err := conn.Send(ctx, carrier.AppendFrame(nil, hello.Append(nil))); err != nil {
 		return fail(err)
@@ -68,6 +70,7 @@ func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string,
 	s.peerID, s.peerName = welcome.ID, welcome.Name
 	s.features = welcome.Features & features
 	s.agree(welcome.Limits)
+	s.moreNodes = around[len(hello.Nodes):]
 	if err := l.node.admit(l, reachable(welcome.ID, welcome.Name, welcome.Features|wire.FeatureNodes, welcome.Nodes)); err != nil {
 		_ = conn.Send(ctx, carrier.AppendFrame(nil, wire.Abort{Code: wire.CodeRing, Reason: bounded(sig.AsError(err).Text)}.Append(nil)))
 		s.fail(err)
@@ -75,6 +78,23 @@ func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string,
 		return nil, nil, err
 	}
 	return s, welcome, nil
+}
+
+// helloNodes and welcomeNodes are how many routers a HELLO and a WELCOME name;
+// the rest follows in NODES, so that no frame of a handshake is too large.
+const (
+	helloNodes   = 12
+	welcomeNodes = 128
+)
+
+// nodesLocked sends the routers that the handshake had no room for.
+func (s *session) nodesLocked() {
+	for list := range slices.Chunk(s.moreNodes, welcomeNodes) {
+		if s.features&wire.FeatureNodes != 0 {
+			s.controlLocked(wire.Nodes{Added: list}.Append(nil))
+		}
+	}
+	s.moreNodes = nil
 }
 
 // welcomeFrame is the largest answer to a HELLO that a client takes in.
@@ -173,7 +193,7 @@ func (s *session) agree(theirs wire.Limits) {
 	s.peerLimits = s.link.offer().Min(theirs)
 	s.maxFrame = int(s.peerLimits.MaxFrame)
 	s.requests.slots = make(chan struct{}, s.peerLimits.MaxRequests)
-	carrier.SetMaxFrame(s.conn, s.link.limits.MaxFrame)
+	carrier.SetMaxFrame(s.conn, s.maxFrame)
 }
 
 // abort tells a peer why there will be no connection, and hangs up.
@@ -225,112 +245,4 @@ func findCodec(codecs []codec.Codec, id string) codec.Codec {
 		}
 	}
 	return nil
-}
-
-// newSession makes the session of a conn whose handshake is over.
-func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *session {
-	s := &session{
-		link: l, conn: conn, codec: c, address: address, since: time.Now(), shut: make(chan struct{}),
-		senders: make(map[uint32]*peerSender), bySender: make(map[*sig.Sender]*peerSender),
-		shadows: make(map[sig.Name]*peerSender), gathers: make(map[*link]*gather), wants: make(map[sig.Pattern]struct{}),
-	}
-	s.requests.asked = make(map[uint64]*asked)
-	s.requests.serving = make(map[uint64]context.CancelFunc)
-	s.requests.passed = make(map[uint64]*asked)
-	s.syncs.open = make(map[uint64]chan struct{})
-	s.identity, _ = carrier.IdentityOf(conn)
-	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	s.unwatch = context.AfterFunc(s.ctx, func() { // the session's end waits for it
-		conn.Close()
-		close(s.shut)
-	})
-	return s
-}
-
-// open makes the session the link's connection: everything announced and asked
-// for is sent before anything else can be.
-func (l *link) open(s *session) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sess = s
-	items, lost := l.offline.empty()
-	for _, a := range l.inOrder() {
-		for _, or := range a.routes {
-			or.started.Store(false)
-			or.forgetHeld()
-		}
-		s.controlLocked(connectFrame(a))
-		s.flushOfflineLocked(a, items[a], lost)
-		if a.left {
-			s.controlLocked(wire.Disconnect{Sender: a.info.number, Reason: bounded(a.reason)}.Append(nil))
-			l.dropLocked(a)
-		}
-	}
-	for p := range l.interest {
-		s.controlLocked(wire.Subscribe{Sender: string(p.Sender), Event: string(p.Event)}.Append(nil))
-	}
-	l.unsynced = l.unsynced || l.role == wire.RoleClient
-	l.current.Store(s)
-	if l.online != nil {
-		close(l.online)
-		l.online = nil
-	}
-}
-
-// close ends the session after its reader has returned: its senders leave, its
-// requests fail, and what waited for it is let go.
-func (l *link) close(s *session) {
-	l.mu.Lock()
-	if l.sess == s {
-		l.sess = nil
-		l.current.Store(nil)
-	}
-	var routes []*outRoute
-	for _, a := range l.byNumber {
-		for _, or := range a.routes {
-			or.started.Store(false)
-			or.forgetHeld()
-			routes = append(routes, or)
-		}
-	}
-	watch := s.watch
-	l.mu.Unlock()
-	if watch != nil {
-		watch.stop()
-	}
-	s.cancel(io.EOF) // unless it has a cause already
-	<-s.shut
-	s.writer.Wait()
-	s.endRequests()
-	s.endSenders()
-	settleAll(routes)
-	l.node.tell(l, nil, l.node.forget(l, l.node.behind(l)))
-}
-
-// endSenders takes everything the peer had announced out of the registry, and
-// remembers where their events stood.
-func (s *session) endSenders() {
-	reason := "connection lost: " + bounded(s.describe())
-	s.peers.Lock()
-	defer s.peers.Unlock()
-	clear(s.shadows)
-	for _, ps := range s.senders {
-		if ps.sender == nil {
-			continue
-		}
-		at := make([]position, len(ps.routes))
-		for i, ir := range ps.routes {
-			at[i] = position{ir.next, ir.known && !ir.lapsed.Load()}
-		}
-		s.link.node.gaps.remember(life{ps.sender.Name(), ps.sender.Epoch()}, at)
-		if deliver := s.release(ps, reason); deliver != nil {
-			s.link.inbound.task(deliver)
-		}
-	}
-}
-
-func (n *node) nameNow() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.name
 }

@@ -14,6 +14,7 @@ import (
 // connection costs one goroutine, its reader.
 type keepalive struct {
 	sess  *session
+	after time.Duration // the silence before a ping: the smaller of both sides'
 	every time.Duration
 	timer *time.Timer
 	quiet time.Duration // silence so far
@@ -22,7 +23,9 @@ type keepalive struct {
 
 // startKeepalive begins to watch; the session's end stops it.
 func (s *session) startKeepalive() {
-	k := &keepalive{sess: s, every: min(s.link.limits.Keepalive/3, s.link.limits.WriteTimeout/2, s.link.limits.Dead/4)}
+	lim := s.link.limits
+	after := time.Duration(s.peerLimits.KeepaliveMS) * time.Millisecond
+	k := &keepalive{sess: s, after: after, every: min(after/3, lim.WriteTimeout/2, lim.Dead/4)}
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
 	k.timer = time.AfterFunc(k.every, k.look)
@@ -53,7 +56,7 @@ func (k *keepalive) look() {
 	case k.quiet >= lim.Dead:
 		s.fail(sig.NewError(sig.CodeConnectionLost, fmt.Sprintf("the peer has been silent for %v and has not answered a ping", lim.Dead)))
 		return
-	case k.quiet >= lim.Keepalive && k.quiet-k.every < lim.Keepalive, k.quiet > lim.Keepalive && k.quiet%lim.Keepalive < k.every:
+	case k.quiet >= k.after && k.quiet%k.after < k.every:
 		k.nonce++
 		s.controlLocked(wire.Ping{Nonce: k.nonce}.Append(nil))
 	}

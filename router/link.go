@@ -3,6 +3,7 @@ package router
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -54,6 +55,7 @@ type announced struct {
 	sender *sig.Sender
 	info   *senderInfo
 	routes []*outRoute
+	known  bool // the peer of the current session has been told
 	left   bool // has disconnected while offline; kept for what it had emitted
 	reason string
 	nth    uint64 // in the order of announcing
@@ -142,7 +144,7 @@ func (l *link) SenderConnected(s *sig.Sender) (wantsAll bool) {
 		l.byRoute[or.id] = or
 	}
 	if l.sess != nil {
-		l.sess.controlLocked(connectFrame(a))
+		l.sess.announceLocked(a)
 	}
 	return l.role == wire.RoleClient
 }
@@ -164,8 +166,9 @@ func (l *link) SenderDisconnected(s *sig.Sender, reason string) {
 		l.node.group.Go(func() { sess.unshadow(s.Name()) }) // ends at once: needs the registry's lock
 	}
 	switch {
+	case l.sess != nil && !a.known:
 	case l.sess != nil:
-		l.sess.controlLocked(wire.Disconnect{Sender: a.info.number, Code: wire.CodeOK, Reason: bounded(reason)}.Append(nil))
+		l.sess.controlLocked(disconnectFrame(a, reason))
 	case l.role == wire.RoleClient && !l.closed && l.offline.has(a):
 		a.left, a.reason = true, reason
 		return
@@ -256,8 +259,7 @@ func (l *link) Detached(rt *sig.Route) {
 		return
 	}
 	or := a.routes[rt.Index()]
-	or.started.Store(false)
-	or.forgetHeld()
+	or.started.Store(false)                                // held-back events under way keep their places: the peer still returns them
 	l.node.group.Go(func() { settleAll([]*outRoute{or}) }) // ends at once: settling needs other links' locks
 }
 
@@ -299,13 +301,31 @@ func (l *link) Request(ctx context.Context, s *sig.Sender, method sig.Name, data
 	return sess.request(ctx, s, method, data)
 }
 
-// connectFrame announces a sender.
-func connectFrame(a *announced) []byte {
+// announceLocked announces a sender. One that is too large for the peer to take
+// in is unknown there, which is logged.
+func (s *session) announceLocked(a *announced) {
 	p := a.sender.Presence()
-	return wire.Connect{
+	frame := wire.Connect{
 		Sender: a.info.number, Route: a.info.base, Epoch: a.sender.Epoch(),
 		Name: string(p.Sender), Events: texts(p.Events), Requests: texts(p.Requests), Default: p.Default,
 	}.Append(nil)
+	a.known = len(frame) <= s.maxFrame
+	if !a.known {
+		s.link.log.Error("sender not announced: its declarations are larger than the peer's largest frame",
+			"sender", p.Sender, "peer", s.describe(), "bytes", len(frame), "MaxFrame", s.maxFrame)
+		return
+	}
+	s.controlLocked(frame)
+}
+
+// disconnectFrame tells that a sender has left, and whether that was because
+// of a lost connection: then it may come back and go on.
+func disconnectFrame(a *announced, reason string) []byte {
+	code := wire.CodeOK
+	if errors.Is(a.sender.Err(), sig.ErrConnectionLost) {
+		code = wire.CodeConnectionLost
+	}
+	return wire.Disconnect{Sender: a.info.number, Code: code, Reason: bounded(reason)}.Append(nil)
 }
 
 // senderCount is how many senders the peer has here.

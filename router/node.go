@@ -54,8 +54,24 @@ func joinNode(reg *sig.Registry, name string, serves bool, limits Limits) *node 
 	if name != "" || n.name == "" {
 		n.name = nodeName(name, reg)
 	}
+	n.mu.Lock()
+	became := serves && !n.serves
 	n.serves = n.serves || serves
+	n.mu.Unlock()
+	if became {
+		n.reintroduce()
+	}
 	return n
+}
+
+// reintroduce has connections made anew that were opened when nobody could lie
+// behind this node: their peers have to know now, or a ring would go unnoticed.
+func (n *node) reintroduce() {
+	for _, l := range n.others(nil) {
+		if s := l.current.Load(); s != nil && s.features&wire.FeatureNodes == 0 {
+			s.fail(sig.NewError(sig.CodeConnectionLost, "this registry has become a router; connecting again to say so"))
+		}
+	}
 }
 
 func nodeName(name string, reg *sig.Registry) string {

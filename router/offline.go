@@ -83,9 +83,7 @@ func (b *offlineBuffer) empty() (items map[*announced][]offlineItem, lost map[*o
 func (or *outRoute) pushOffline(em *sig.Emission) error {
 	l := or.link
 	if em.Held() {
-		l.mu.Lock()
-		or.reserved--
-		l.mu.Unlock()
+		or.Release()
 	}
 	if l.role == wire.RoleServer {
 		return nil // the peer is gone for good: its #disconnect says so

@@ -162,7 +162,7 @@ func (s *session) evict(name sig.Name) bool {
 	if found == nil || found.sender == nil {
 		return false
 	}
-	if deliver := s.release(found, reason); deliver != nil {
+	if deliver := s.release(found, sig.NewError(sig.CodeNameTaken, reason)); deliver != nil {
 		l.inbound.task(deliver)
 	}
 	l.send(s, wire.Disconnect{Sender: found.connect.Sender, Code: wire.CodeNameTaken, Reason: reason, Yours: true}.Append(nil))
@@ -171,14 +171,14 @@ func (s *session) evict(name sig.Name) bool {
 
 // release takes the sender out of the registry and returns what is left to do:
 // its #disconnect. Call it with s.peers held.
-func (s *session) release(ps *peerSender, reason string) func() {
+func (s *session) release(ps *peerSender, why *sig.Error) func() {
 	sender := ps.sender
 	if sender == nil {
 		return nil
 	}
 	ps.sender = nil
 	l := s.link
-	notice := l.bridge.Disconnect(sender, reason)
+	notice := l.node.reg.Evict(sender, why)
 	l.mu.Lock()
 	delete(s.bySender, sender)
 	l.mu.Unlock()
@@ -212,7 +212,12 @@ func (s *session) onDisconnect(e *wire.Disconnect) error {
 	if s.shadows[sig.Name(ps.connect.Name)] == ps {
 		delete(s.shadows, sig.Name(ps.connect.Name))
 	}
-	deliver := s.release(ps, e.Reason)
+	why := sig.NewError(sig.CodeNotConnected, e.Reason)
+	if e.Code == wire.CodeConnectionLost && ps.sender != nil {
+		why = sig.NewError(sig.CodeConnectionLost, e.Reason)
+		s.rememberPosition(ps)
+	}
+	deliver := s.release(ps, why)
 	s.peers.Unlock()
 	if deliver != nil {
 		s.handlersNext(deliver)

@@ -30,6 +30,7 @@ type session struct {
 	identity   carrier.Identity
 	address    string // as dialled, or the peer's
 	since      time.Time
+	moreNodes  []wire.Node // routers that the handshake had no room for
 
 	ctx     context.Context // ends with the session; the conn is closed then
 	cancel  context.CancelCauseFunc

@@ -59,6 +59,7 @@ func (s *session) push(or *outRoute, em *sig.Emission) (done bool, err error) {
 	}
 	if em.Held() {
 		or.reserved--
+		defer or.wakeLocked()
 	}
 	if or.gone {
 		return true, sig.NewError(sig.CodeNotConnected, quoted(or.rt.Sender().Name()))
@@ -67,7 +68,6 @@ func (s *session) push(or *outRoute, em *sig.Emission) (done bool, err error) {
 	if err != nil {
 		s.controlLocked(wire.Lost{Route: or.id, Count: 1, Reason: uint8(sig.LossBadPayload)}.Append(nil))
 		l.stats.lost(sig.LossBadPayload, 1)
-		or.wakeLocked()
 		return true, err
 	}
 	s.eventLocked(or, em.Held(), payload)
@@ -140,8 +140,9 @@ func (or *outRoute) TryReserve() bool {
 		or.reserved++
 		return true // an old peer: its link's bound is all there is
 	}
-	under := len(or.sizes) + or.reserved
-	if under >= int(s.peerLimits.WindowEvents) || under > 0 && or.bytes >= int(s.peerLimits.WindowBytes) {
+	// One reservation at a time: how much of the window it takes is known when
+	// it is used.
+	if or.reserved > 0 || len(or.sizes) >= int(s.peerLimits.WindowEvents) || or.bytes >= int(s.peerLimits.WindowBytes) {
 		return false
 	}
 	or.reserved++

@@ -1,0 +1,92 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// supersede ends the older connection of a client that proves by its token that
+// it is the same one, before its senders are announced again (P9).
+func (r *ServerRouter) supersede(ctx context.Context, hello *wire.Hello) {
+	if hello.Token == (wire.Token{}) {
+		return
+	}
+	r.mu.Lock()
+	old := r.tokens[hello.Token]
+	sc := r.links[old]
+	r.mu.Unlock()
+	if old == nil || sc == nil {
+		return
+	}
+	if s := old.current.Load(); s != nil && s.peerID == hello.ID {
+		s.fail(sig.NewError(sig.CodeConnectionLost, "the client has connected again"))
+		select {
+		case <-sc.ended:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// addConn counts a connection against the limits.
+func (r *ServerRouter) addConn(l *link, sc *serverConn) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lim, id := r.limits, sc.info.Identity.ID
+	var reached string
+	switch {
+	case r.closed:
+		return sig.NewError(sig.CodeClosed, "the router is shutting down")
+	case len(r.links) >= lim.Connections:
+		reached = fmt.Sprintf("Connections: %d are open", lim.Connections)
+	case id != "" && r.perID[id] >= lim.ConnectionsPerID:
+		reached = fmt.Sprintf("ConnectionsPerID: %d of %q are open", lim.ConnectionsPerID, id)
+	case sc.ip != "" && r.perIP[sc.ip] >= lim.ConnectionsPerIP:
+		reached = fmt.Sprintf("ConnectionsPerIP: %d from %s are open", lim.ConnectionsPerIP, sc.ip)
+	}
+	if reached != "" {
+		r.stats.limitHits.Add(1)
+		return sig.NewError(sig.CodeLimit, reached)
+	}
+	r.links[l] = sc
+	r.tokens[sc.token] = l
+	count(r.perID, id, 1)
+	count(r.perIP, sc.ip, 1)
+	return nil
+}
+
+func (r *ServerRouter) dropConn(l *link, sc *serverConn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.links[l] == nil {
+		return
+	}
+	delete(r.links, l)
+	delete(r.tokens, sc.token)
+	count(r.perID, sc.info.Identity.ID, -1)
+	count(r.perIP, sc.ip, -1)
+	close(sc.ended)
+}
+
+// count keeps no entry for what is not there.
+func count(m map[string]int, key string, n int) {
+	if key == "" {
+		return
+	}
+	if m[key] += n; m[key] <= 0 {
+		delete(m, key)
+	}
+}
+
+// host is the IP address of a peer, "" for a local one.
+func host(address string) string {
+	h, _, err := net.SplitHostPort(trimScheme(address))
+	ip := net.ParseIP(h)
+	if err != nil || ip == nil || ip.IsLoopback() {
+		return ""
+	}
+	return h
+}

@@ -1,0 +1,128 @@
+package router
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/codec"
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// newSession makes the session of a conn whose handshake is over.
+func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *session {
+	s := &session{
+		link: l, conn: conn, codec: c, address: address, since: time.Now(), shut: make(chan struct{}),
+		senders: make(map[uint32]*peerSender), bySender: make(map[*sig.Sender]*peerSender),
+		shadows: make(map[sig.Name]*peerSender), gathers: make(map[*link]*gather), wants: make(map[sig.Pattern]struct{}),
+	}
+	s.requests.asked = make(map[uint64]*asked)
+	s.requests.serving = make(map[uint64]context.CancelFunc)
+	s.requests.passed = make(map[uint64]*asked)
+	s.syncs.open = make(map[uint64]chan struct{})
+	s.identity, _ = carrier.IdentityOf(conn)
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.unwatch = context.AfterFunc(s.ctx, func() { // the session's end waits for it
+		conn.Close()
+		close(s.shut)
+	})
+	return s
+}
+
+// open makes the session the link's connection: everything announced and asked
+// for is sent before anything else can be.
+func (l *link) open(s *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sess = s
+	s.nodesLocked()
+	items, lost := l.offline.empty()
+	for _, a := range l.inOrder() {
+		for _, or := range a.routes {
+			or.started.Store(false)
+			or.forgetHeld()
+		}
+		if s.announceLocked(a); a.known {
+			s.flushOfflineLocked(a, items[a], lost)
+		}
+		if a.left {
+			s.controlLocked(disconnectFrame(a, a.reason))
+			l.dropLocked(a)
+		}
+	}
+	for p := range l.interest {
+		s.controlLocked(wire.Subscribe{Sender: string(p.Sender), Event: string(p.Event)}.Append(nil))
+	}
+	l.unsynced = l.unsynced || l.role == wire.RoleClient
+	l.current.Store(s)
+	if l.online != nil {
+		close(l.online)
+		l.online = nil
+	}
+}
+
+// close ends the session after its reader has returned: its senders leave, its
+// requests fail, and what waited for it is let go.
+func (l *link) close(s *session) {
+	l.mu.Lock()
+	if l.sess == s {
+		l.sess = nil
+		l.current.Store(nil)
+	}
+	var routes []*outRoute
+	for _, a := range l.byNumber {
+		for _, or := range a.routes {
+			or.started.Store(false)
+			or.forgetHeld()
+			routes = append(routes, or)
+		}
+	}
+	watch := s.watch
+	l.mu.Unlock()
+	if watch != nil {
+		watch.stop()
+	}
+	s.cancel(io.EOF) // unless it has a cause already
+	<-s.shut
+	s.writer.Wait()
+	s.endRequests()
+	s.endSenders()
+	settleAll(routes)
+	l.node.tell(l, nil, l.node.forget(l, l.node.behind(l)))
+}
+
+// endSenders takes everything the peer had announced out of the registry, and
+// remembers where their events stood.
+func (s *session) endSenders() {
+	reason := sig.NewError(sig.CodeConnectionLost, "connection lost: "+s.describe())
+	s.peers.Lock()
+	defer s.peers.Unlock()
+	clear(s.shadows)
+	for _, ps := range s.senders {
+		if ps.sender == nil {
+			continue
+		}
+		s.rememberPosition(ps)
+		if deliver := s.release(ps, reason); deliver != nil {
+			s.link.inbound.task(deliver)
+		}
+	}
+}
+
+// rememberPosition keeps where the sender's events stood, for when the same life
+// of it comes back.
+func (s *session) rememberPosition(ps *peerSender) {
+	at := make([]position, len(ps.routes))
+	for i, ir := range ps.routes {
+		at[i] = position{ir.next, ir.known && !ir.lapsed.Load()}
+	}
+	s.link.node.gaps.remember(life{ps.sender.Name(), ps.sender.Epoch()}, at)
+}
+
+func (n *node) nameNow() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.name
+}
