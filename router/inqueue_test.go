@@ -1,0 +1,129 @@
+package router
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gosig/gosig/sig"
+)
+
+// handled is what a handler goroutine was given, in order.
+type handled struct {
+	mu   sync.Mutex
+	kind []inKind
+	lost uint64
+	n    int
+}
+
+func (h *handled) take(b *inBatch) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, it := range b.items {
+		h.kind = append(h.kind, it.kind)
+		switch it.kind {
+		case inLost:
+			h.lost += it.lost
+		case inEvent, inHeld:
+			h.n++
+		case inTask:
+			it.task()
+		}
+	}
+}
+
+func batchOf(ir *inRoute, kind inKind, n, size int) *inBatch {
+	b := &inBatch{buf: make([]byte, n*size), bytes: n * size}
+	for i := range n {
+		b.items = append(b.items, inItem{kind: kind, route: ir, payload: b.buf[i*size : (i+1)*size]})
+	}
+	return b
+}
+
+// While a handler is stuck, the reader goes on pushing: memory stays bounded,
+// tasks and held-back events stay, and every event is either handled or
+// announced as lost, in its place.
+func TestInQueueBehindAStuckHandler(t *testing.T) {
+	var group sync.WaitGroup
+	release := make(chan struct{})
+	var h handled
+	var told uint64
+	q := inQueue{group: &group, bound: 64 << 10, onLoss: func(n uint64) { told += n }}
+	q.run = func(b *inBatch) { <-release; h.take(b) }
+
+	a, b := &inRoute{}, &inRoute{}
+	const rounds = 20_000
+	tasks := 0
+	for i := range rounds {
+		ir := a
+		if i%2 == 1 {
+			ir = b
+		}
+		q.push(batchOf(ir, inEvent, 10, 100))
+		if i == rounds/2 {
+			q.task(func() { tasks++ })
+			q.push(batchOf(a, inHeld, 3, 10))
+		}
+	}
+	q.mu.Lock()
+	require.LessOrEqual(t, q.bytes, q.bound, "P8: the buffer is bounded")
+	require.Less(t, len(q.batches), 200, "losses of many batches are one entry per route")
+	q.mu.Unlock()
+	close(release)
+	group.Wait()
+	require.EqualValues(t, rounds*10+3, uint64(h.n)+h.lost, "P7: handled and lost add up")
+	require.Equal(t, told, h.lost)
+	require.Equal(t, 1, tasks)
+	held, task := 0, -1
+	for i, k := range h.kind {
+		switch k {
+		case inHeld:
+			held++
+			require.Greater(t, i, task)
+		case inTask:
+			task = i
+		}
+	}
+	require.Equal(t, 3, held)
+}
+
+func TestInQueueDiscard(t *testing.T) {
+	var group sync.WaitGroup
+	var h handled
+	stuck, release := make(chan struct{}), make(chan struct{})
+	q := inQueue{group: &group, bound: 1 << 20, onLoss: func(uint64) {}}
+	q.run = func(b *inBatch) { h.take(b) }
+	q.task(func() { close(stuck); <-release })
+	<-stuck
+	q.push(batchOf(&inRoute{}, inEvent, 5, 10))
+	q.task(func() {})
+	q.discard()
+	close(release)
+	group.Wait()
+	require.Equal(t, []inKind{inTask, inLost, inTask}, h.kind, "Close drops events, never an announcement")
+	require.EqualValues(t, 5, h.lost)
+}
+
+func TestInBatchShedKeepsPlaces(t *testing.T) {
+	a, b := &inRoute{}, &inRoute{}
+	batch := &inBatch{items: []inItem{
+		{kind: inEvent, route: a}, {kind: inEvent, route: a}, {kind: inEvent, route: b},
+		{kind: inTask}, {kind: inEvent, route: a}, {kind: inLost, route: a, lost: 4, reason: sig.LossSlowPeer},
+	}}
+	require.EqualValues(t, 4, batch.shed())
+	type short struct {
+		kind   inKind
+		route  *inRoute
+		lost   uint64
+		reason sig.LossReason
+	}
+	var got []short
+	for _, it := range batch.items {
+		got = append(got, short{it.kind, it.route, it.lost, it.reason})
+	}
+	require.Equal(t, []short{
+		{inLost, a, 2, sig.LossInbound}, {inLost, b, 1, sig.LossInbound}, {inTask, nil, 0, 0},
+		{inLost, a, 1, sig.LossInbound}, {inLost, a, 4, sig.LossSlowPeer},
+	}, got)
+}

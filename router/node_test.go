@@ -1,0 +1,60 @@
+package router
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+func TestNumbersRestBeforeTheyAreUsedAgain(t *testing.T) {
+	var p numberPool
+	first := p.get(3)
+	require.EqualValues(t, 3, p.get(1))
+	p.put(first, 3)
+	used := map[uint32]bool{}
+	for range quarantine {
+		n := p.get(3)
+		require.NotEqual(t, first, n, "a number must rest while %d others are given back", quarantine)
+		require.False(t, used[n])
+		used[n] = true
+		p.put(n, 3)
+	}
+	require.Equal(t, first, p.get(3))
+}
+
+func TestGapMemoryIsBounded(t *testing.T) {
+	g := gapMemory{bound: 2}
+	for i := range 5 {
+		g.remember(life{"s", uint64(i)}, []position{{next: uint64(i), known: true}})
+	}
+	require.Nil(t, g.recall(life{"s", 2}))
+	require.Equal(t, []position{{4, true}}, g.recall(life{"s", 4}))
+	require.Nil(t, g.recall(life{"s", 4}), "a position is used once")
+	require.Len(t, g.order, 1)
+	g.remember(life{"s", 3}, []position{{next: 9}})
+	require.Len(t, g.order, 1, "the same life is remembered once")
+}
+
+func TestRingIsFound(t *testing.T) {
+	reg := sig.New(nil)
+	defer reg.Close()
+	n := joinNode(reg, "hub", true, Limits{}.WithDefaults())
+	defer n.leave()
+	a, b := &link{node: n}, &link{node: n}
+	id := func(b byte) wire.NodeID { return wire.NodeID{b} }
+
+	require.NoError(t, n.admit(a, []wire.Node{{ID: id(1), Name: "edge"}, {ID: id(2), Name: "cellar"}}))
+	require.NoError(t, n.admit(a, []wire.Node{{ID: id(1), Name: "edge"}}), "again by the same connection")
+	err := n.admit(b, []wire.Node{{ID: id(3), Name: "attic"}, {ID: id(2), Name: "cellar"}})
+	require.ErrorIs(t, err, sig.ErrRing)
+	require.ErrorContains(t, err, `"cellar"`, "P12: the error names the router")
+	require.NoError(t, n.admit(b, []wire.Node{{ID: id(3), Name: "attic"}}), "a refused connection leaves nothing behind")
+	require.ErrorIs(t, n.admit(b, []wire.Node{{ID: n.id, Name: "hub"}}), sig.ErrRing)
+
+	require.ElementsMatch(t, []wire.Node{{ID: id(1), Name: "edge"}, {ID: id(2), Name: "cellar"}}, n.around(b))
+	require.ElementsMatch(t, []wire.NodeID{id(1), id(2)}, n.forget(a, n.behind(a)))
+	require.NoError(t, n.admit(b, []wire.Node{{ID: id(2), Name: "cellar"}}))
+}
