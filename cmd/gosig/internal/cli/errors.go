@@ -71,8 +71,9 @@ func report(w io.Writer, cmd *cobra.Command, err error) {
 
 // unreachable explains why there is no connection to addr, and what to do.
 func unreachable(addr string, err error) error {
+	unix := strings.HasPrefix(addr, "unix:")
 	for _, r := range reasons {
-		if errors.Is(err, r.cause) {
+		if errors.Is(err, r.cause) && (unix || !r.unix) {
 			return &explained{text: fmt.Sprintf("cannot reach %s: %s", addr, strings.ReplaceAll(r.text, "ADDR", addr)), cause: err}
 		}
 	}
@@ -86,13 +87,14 @@ func unreachable(addr string, err error) error {
 // reasons are the usual ones, in the words of this command line.
 var reasons = []struct {
 	cause error
+	unix  bool // the same error of another carrier is about some other file
 	text  string
 }{
-	{syscall.ECONNREFUSED, "connection refused: is a router listening there? start one with: gosig serve --listen ADDR"},
-	{fs.ErrNotExist, "there is no such socket: is a router listening there? start one with: gosig serve --listen ADDR"},
-	{fs.ErrPermission, "permission denied: the socket belongs to another user"},
-	{tcp.ErrNotTLS, "it does not speak TLS: if it is a tcp:// listener, connect to it by tcp://"},
-	{tcp.ErrIsTLS, "it speaks TLS: connect to it by tls://"},
+	{syscall.ECONNREFUSED, false, "connection refused: is a router listening there? start one with: gosig serve --listen ADDR"},
+	{fs.ErrNotExist, true, "there is no such socket: is a router listening there? start one with: gosig serve --listen ADDR"},
+	{fs.ErrPermission, true, "permission denied: the socket belongs to another user"},
+	{tcp.ErrNotTLS, false, "it does not speak TLS: if it is a tcp:// listener, connect to it by tcp://"},
+	{tcp.ErrIsTLS, false, "it speaks TLS: connect to it by tls://"},
 }
 
 // explained is an error told in other words.
