@@ -54,6 +54,7 @@ var table = []rule{
 
 	{"acl", []string{"sig"}, nil, "rules speak of patterns; a decision needs nothing else"},
 	{"router", []string{"sig", "wire", "codec", "acl", "carrier"}, nil, "the only meeting point of signals and frames; it names no concrete carrier or codec"},
+	{"router/routertest", []string{"sig/...", "wire", "codec/...", "carrier/...", "router"}, testLibraries, "the suite of the promises, that every carrier and codec is put through"},
 
 	{"cmd/...", []string{"...", "cmd/..."}, []string{"github.com/spf13/cobra", "github.com/pelletier/go-toml/v2"}, "the only place with flags, files and wiring"},
 	{"examples/...", []string{"..."}, nil, "an example shows this module and the standard library"},
