@@ -49,7 +49,7 @@ var framingCases = []connCase{
 	{
 		"order", "frames arrive once, in the order of sending, in both directions at once", true,
 		func(k *kit, a, b carrier.Conn) {
-			n := min(k.Bytes/20, 100_000)
+			n := min(k.Bytes/400, 10_000)
 			want := make([][]byte, n)
 			for i := range want {
 				want[i] = frame(i, 4+i%13)
