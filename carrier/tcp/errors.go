@@ -26,8 +26,10 @@ func explainDial(ctx context.Context, addr *url.URL, err error) error {
 	where := carrier.Redact(addr)
 	var dns *net.DNSError
 	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("%s did not answer in time: is the host up and the port open in its firewall? (%w)", where, ctx.Err())
 	case ctx.Err() != nil:
-		return fmt.Errorf("%s did not answer in time: %w", where, ctx.Err())
+		return ctx.Err()
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("connection refused: is a router listening on %s? (%w)", where, err)
 	case errors.As(err, &dns) && dns.IsNotFound:

@@ -38,7 +38,7 @@ func (c *Carrier) dialUnix(ctx context.Context, addr *url.URL) (carrier.Conn, er
 	case err != nil:
 		return nil, explainDial(ctx, addr, err)
 	}
-	return newUnixConn(nc, path), nil
+	return newUnixConn(nc, path, false), nil
 }
 
 func unixPath(addr *url.URL) (string, error) {
@@ -58,16 +58,17 @@ type unixConn struct {
 	identity carrier.Identity
 }
 
-func newUnixConn(nc net.Conn, path string) *unixConn {
+// newUnixConn is for one side of the socket at path.
+func newUnixConn(nc net.Conn, path string, accepted bool) *unixConn {
 	id, known := peerUser(nc)
-	local, remote := "unix://"+path+"#client", "unix://"+path
-	return &unixConn{
-		Conn: stream.New(nc, &stream.Options{
-			LocalAddr: local, RemoteAddr: remote, Confidential: true, PeerIdentity: known,
-			Explain: explainHeader,
-		}),
-		identity: id,
+	opts := &stream.Options{
+		LocalAddr: "unix://" + path + "#dialled", RemoteAddr: "unix://" + path,
+		Confidential: true, PeerIdentity: known, Explain: explainHeader,
 	}
+	if accepted {
+		opts.LocalAddr, opts.RemoteAddr = opts.RemoteAddr, "unix://"+path+"#"+id.ID
+	}
+	return &unixConn{Conn: stream.New(nc, opts), identity: id}
 }
 
 // Identity implements [carrier.Identified].
@@ -90,7 +91,7 @@ func (c *Carrier) listenUnix(ctx context.Context, addr *url.URL) (carrier.Listen
 	}
 	return stream.NewListener(ln, &stream.ListenerOptions{
 		Addr: "unix://" + path,
-		Wrap: func(nc net.Conn) (carrier.Conn, error) { return newUnixConn(nc, path), nil },
+		Wrap: func(nc net.Conn) (carrier.Conn, error) { return newUnixConn(nc, path, true), nil },
 	}), nil
 }
 
@@ -114,14 +115,14 @@ func (c *Carrier) unixMode(addr *url.URL) (fs.FileMode, error) {
 // linked to its path when it is ready. A link, unlike a rename, never replaces
 // what somebody else has put there.
 func bindUnix(ctx context.Context, path string, mode fs.FileMode) (*unixListener, error) {
-	if err := removeStale(ctx, path); err != nil {
-		return nil, err
-	}
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".g")
 	if err != nil {
 		return nil, fmt.Errorf("make a socket in %s: %w", filepath.Dir(path), err)
 	}
 	defer os.RemoveAll(dir) // what is linked stays
+	if err := removeStale(ctx, path, filepath.Join(dir, "old")); err != nil {
+		return nil, err
+	}
 	hidden := filepath.Join(dir, "s")
 	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: hidden, Net: "unix"})
 	if err != nil {
@@ -140,23 +141,35 @@ func bindUnix(ctx context.Context, path string, mode fs.FileMode) (*unixListener
 	return &unixListener{UnixListener: ln, path: path, own: own}, nil
 }
 
+// publish gives the socket its mode, then its path.
 func publish(hidden, path string, mode fs.FileMode) error {
 	if err := os.Chmod(hidden, mode); err != nil {
 		return err
 	}
-	err := os.Link(hidden, path)
+	err := place(hidden, path)
 	if errors.Is(err, fs.ErrExist) {
 		return inUse(path)
 	}
 	return err
 }
 
+// place gives a socket another path, which must be free.
+func place(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Rename(from, to) // a file system without links; it was free a moment ago
+}
+
 func inUse(path string) error {
 	return fmt.Errorf("unix://%s is in use: is another router running there? (%w)", path, syscall.EADDRINUSE)
 }
 
-// removeStale removes a socket on which nobody answers.
-func removeStale(ctx context.Context, path string) error {
+// removeStale removes a socket on which nobody answers. It moves it aside first
+// and asks again there, since another router may have removed the old one and
+// put its own into the place between a look and a removal.
+func removeStale(ctx context.Context, path, aside string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -170,7 +183,13 @@ func removeStale(ctx context.Context, path string) error {
 	if answers(ctx, path) {
 		return inUse(path)
 	}
-	return os.Remove(path)
+	if err := os.Rename(path, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the socket that was left over: %w", err)
+	}
+	if answers(ctx, aside) {
+		return errors.Join(inUse(path), place(aside, path))
+	}
+	return nil
 }
 
 // answers reports whether somebody listens on the socket, or may: only a
@@ -182,7 +201,7 @@ func answers(ctx context.Context, path string) bool {
 		nc.Close()
 		return true
 	}
-	return !errors.Is(err, syscall.ECONNREFUSED)
+	return !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist)
 }
 
 // unixListener removes its socket when it is closed, if it is still its own.

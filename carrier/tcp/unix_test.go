@@ -1,6 +1,7 @@
 package tcp_test
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"net"
@@ -58,6 +59,44 @@ func TestUnixStaleSocket(t *testing.T) {
 	assert.ErrorContains(t, err, "is in use: is another router running there?")
 	assert.ErrorIs(t, err, syscall.EADDRINUSE)
 	require.NoError(t, ln.Close())
+}
+
+// TestUnixManyStarters: of routers that find a left-over socket at the same time
+// one gets the path, and keeps it.
+func TestUnixManyStarters(t *testing.T) {
+	set := newSet(t, nil)
+	for range 20 {
+		path := filepath.Join(t.TempDir(), "s")
+		left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+		require.NoError(t, err)
+		left.SetUnlinkOnClose(false)
+		require.NoError(t, left.Close())
+		type outcome struct {
+			ln  carrier.Listener
+			err error
+		}
+		outcomes := make(chan outcome, 4) // one each
+		for range cap(outcomes) {
+			go func() {
+				ln, err := set.Listen(context.Background(), "unix://"+path)
+				outcomes <- outcome{ln, err}
+			}()
+		}
+		winners := 0
+		for range cap(outcomes) {
+			o := <-outcomes
+			if o.err != nil {
+				assert.ErrorIs(t, o.err, syscall.EADDRINUSE)
+				continue
+			}
+			winners++
+			defer o.ln.Close()
+		}
+		assert.Equal(t, 1, winners)
+		conn, err := set.Dial(t.Context(), "unix://"+path)
+		require.NoError(t, err, "the winner can be dialled")
+		conn.Close()
+	}
 }
 
 func TestUnixLeavesOtherFilesAlone(t *testing.T) {
