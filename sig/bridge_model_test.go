@@ -34,7 +34,7 @@ func newRow(t *rapid.T, n int) *row {
 	for range n {
 		w.regs = append(w.regs, sig.New(&sig.Options{OnWarning: func(sig.Warning) {}}))
 	}
-	var wg sync.WaitGroup // the carrying goroutines; they end when the ends close
+	var wg sync.WaitGroup // the lanes; they end when they are closed
 	for i := 1; i < n; i++ {
 		left, right := newEnd(t, w.regs[i-1]), newEnd(t, w.regs[i])
 		left.other, right.other = right, left
@@ -42,11 +42,16 @@ func newRow(t *rapid.T, n int) *row {
 	}
 	for _, e := range w.ends {
 		e.attach(t)
-		wg.Go(e.carry)
+		wg.Go(e.changes.run)
+		wg.Go(e.handlers.run)
 	}
 	t.Cleanup(func() {
 		for _, e := range w.ends {
-			e.close()
+			e.bridge.Close("the script has ended").Deliver()
+		}
+		for _, e := range w.ends {
+			e.changes.close()
+			e.handlers.close()
 		}
 		wg.Wait()
 		for _, reg := range w.regs {
@@ -69,29 +74,83 @@ func (w *row) Settle() {
 	}
 }
 
-// end is one end of a link: what its registry tells it, it does at the other
-// end, in order, in the goroutine that carries.
+// end is one end of a link. As in a router, one goroutine makes the changes that
+// the other end asks for, and another runs the handlers: a handler is late.
 type end struct {
 	t      *rapid.T
 	reg    *sig.Registry
 	bridge *sig.Bridge
 	other  *end
 
-	mu     sync.Mutex
-	wake   *sync.Cond
-	queue  []func()
-	closed bool
+	changes, handlers *lane
 
 	// remote maps senders of the other end to their stand-ins here, local the
-	// other way; only the other's carrying goroutine changes them.
+	// other way; only the goroutine of the changes adds to them.
 	maps          sync.RWMutex
 	remote, local map[*sig.Sender]*sig.Sender
 }
 
 func newEnd(t *rapid.T, reg *sig.Registry) *end {
-	e := &end{t: t, reg: reg, remote: map[*sig.Sender]*sig.Sender{}, local: map[*sig.Sender]*sig.Sender{}}
-	e.wake = sync.NewCond(&e.mu)
-	return e
+	return &end{
+		t: t, reg: reg, changes: newLane(), handlers: newLane(),
+		remote: map[*sig.Sender]*sig.Sender{}, local: map[*sig.Sender]*sig.Sender{},
+	}
+}
+
+// lane is a queue without end of things to do in order.
+type lane struct {
+	mu     sync.Mutex
+	wake   *sync.Cond
+	queue  []func()
+	closed bool
+}
+
+func newLane() *lane {
+	l := &lane{}
+	l.wake = sync.NewCond(&l.mu)
+	return l
+}
+
+func (l *lane) do(what func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue = append(l.queue, what)
+	l.wake.Signal()
+}
+
+func (l *lane) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.wake.Signal()
+}
+
+// run ends when the lane is closed and empty.
+func (l *lane) run() {
+	for what := l.next(); what != nil; what = l.next() {
+		what()
+	}
+}
+
+func (l *lane) next() func() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.queue) == 0 && !l.closed {
+		l.wake.Wait()
+	}
+	if len(l.queue) == 0 {
+		return nil
+	}
+	what := l.queue[0]
+	l.queue = l.queue[1:]
+	return what
+}
+
+// wait returns when everything so far has been done.
+func (l *lane) wait() {
+	done := make(chan struct{}) // closed by the lane
+	l.do(func() { close(done) })
+	<-done
 }
 
 func (e *end) attach(t *rapid.T) {
@@ -102,41 +161,10 @@ func (e *end) attach(t *rapid.T) {
 	e.bridge = b
 }
 
-func (e *end) do(what func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.queue = append(e.queue, what)
-	e.wake.Signal()
-}
-
-func (e *end) close() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.closed = true
-	e.wake.Signal()
-}
-
-func (e *end) carry() {
-	for {
-		e.mu.Lock()
-		for len(e.queue) == 0 && !e.closed {
-			e.wake.Wait()
-		}
-		if len(e.queue) == 0 {
-			e.mu.Unlock()
-			return
-		}
-		what := e.queue[0]
-		e.queue = e.queue[1:]
-		e.mu.Unlock()
-		what()
-	}
-}
-
 func (e *end) SenderConnected(s *sig.Sender) bool {
 	p := s.Presence()
-	e.do(func() {
-		o := e.other
+	o := e.other
+	o.changes.do(func() {
 		in, notice, err := o.bridge.Connect(s.Name(), sig.RemoteSpec{Events: p.Events, Requests: p.Requests, Default: p.Default, Epoch: p.Epoch})
 		if err != nil {
 			e.t.Errorf("P10: connect %s over there: %v", s.Name(), err)
@@ -145,7 +173,7 @@ func (e *end) SenderConnected(s *sig.Sender) bool {
 		o.maps.Lock()
 		o.remote[s], o.local[in] = in, s
 		o.maps.Unlock()
-		notice.Deliver()
+		o.handlers.do(notice.Deliver)
 	})
 	return false // the patterns say what is wanted
 }
@@ -157,17 +185,24 @@ func (e *end) standIn(s *sig.Sender) *sig.Sender {
 }
 
 func (e *end) SenderDisconnected(s *sig.Sender, reason string) {
-	e.do(func() {
-		if in := e.other.standIn(s); in != nil {
-			e.other.bridge.Disconnect(in, reason).Deliver()
+	o := e.other
+	o.changes.do(func() {
+		if in := o.standIn(s); in != nil {
+			o.handlers.do(o.bridge.Disconnect(in, reason).Deliver)
 		}
 	})
 }
 
-func (e *end) InterestAdded(p sig.Pattern)   { e.do(func() { e.other.bridge.Subscribe(p) }) }
-func (e *end) InterestRemoved(p sig.Pattern) { e.do(func() { e.other.bridge.Unsubscribe(p) }) }
-func (e *end) Wanted(*sig.Route, bool)       {} // the patterns say it all
-func (e *end) Detached(*sig.Route)           {}
+func (e *end) InterestAdded(p sig.Pattern) {
+	e.other.changes.do(func() { e.other.bridge.Subscribe(p) })
+}
+
+func (e *end) InterestRemoved(p sig.Pattern) {
+	e.other.changes.do(func() { e.other.bridge.Unsubscribe(p) })
+}
+
+func (e *end) Wanted(*sig.Route, bool) {} // the patterns say it all
+func (e *end) Detached(*sig.Route)     {}
 
 func (e *end) Target(rt *sig.Route) sig.Target { return &target{e, rt} }
 
@@ -179,9 +214,8 @@ func (e *end) Request(ctx context.Context, s *sig.Sender, method sig.Name, data 
 }
 
 func (e *end) Sync(context.Context) error {
-	done := make(chan struct{}) // closed by the carrying goroutine
-	e.do(func() { close(done) })
-	<-done
+	e.other.changes.wait()
+	e.other.handlers.wait()
 	return nil
 }
 
@@ -202,8 +236,9 @@ func (t *target) Push(em *sig.Emission) error {
 
 // carry also passes the event on, to who wants it beyond the other end.
 func (t *target) carry(text jsonText) {
-	t.end.do(func() {
-		in := t.end.other.standIn(t.route.Sender())
+	o := t.end.other
+	o.changes.do(func() {
+		in := o.standIn(t.route.Sender())
 		if in == nil {
 			return
 		}
@@ -211,7 +246,7 @@ func (t *target) carry(text jsonText) {
 		for _, next := range rt.Targets() {
 			next.(*target).carry(text)
 		}
-		rt.Deliver(text, nil)
+		o.handlers.do(func() { rt.Deliver(text, nil) })
 	})
 }
 

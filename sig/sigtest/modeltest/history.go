@@ -37,6 +37,7 @@ type entry struct {
 	depth         int  // of reactions to reactions
 	void          bool // it failed: nobody may see it
 	quiet         bool // nobody reacts to it
+	racing        bool // with the end of its sender
 }
 
 // moment says when something was done: in which step of the script, after how
@@ -143,7 +144,7 @@ func (h *history) expect(l *listener, sender sig.Name) []expected {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	mine := slices.DeleteFunc(slices.Clone(h.entries), func(e *entry) bool {
-		return e.sender != sender || e.void || !l.wants(e)
+		return e.sender != sender || e.void && !(e.racing && e.reg != l.reg) || !l.wants(e)
 	})
 	var want []expected
 	if l.watch {
@@ -159,7 +160,7 @@ func (h *history) expect(l *listener, sender sig.Name) []expected {
 		case e.now.index < l.from.index && !began:
 		case l.ended && e.now.index >= l.to.index:
 		default:
-			want = append(want, expected{e.key, began || ended})
+			want = append(want, expected{e.key, began || ended || e.racing && e.reg != l.reg})
 		}
 	}
 	return want

@@ -23,6 +23,7 @@ type listener struct {
 
 	from, to moment
 	ended    bool
+	stopped  bool // Unsubscribe has returned
 
 	mu   sync.Mutex
 	seen map[sig.Name][]key

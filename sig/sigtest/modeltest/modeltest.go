@@ -89,6 +89,8 @@ func Run(t *rapid.T, w World, opts *Options) {
 		"emit2":       s.emit,
 		"emit3":       s.emit,
 		"burst":       s.burst,
+		"race":        s.endWhileEmitting,
+		"hand over":   s.handOver,
 		"request":     s.request,
 		"settle":      s.settle,
 	})

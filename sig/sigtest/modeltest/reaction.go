@@ -20,22 +20,25 @@ const (
 	emitSame
 	emitOther
 	endSame
+	returnSame
 	subscribeMore
 	unsubscribeItself
+	unsubscribeLatest
 )
 
+// reactions are drawn from, the first ones more often.
 var reactions = []reaction{
-	{},
-	{},
-	{},
-	{},
 	{kind: emitSame, event: "t"},
+	{kind: nothing},
+	{kind: unsubscribeItself},
 	{kind: emitSame, event: "u"},
+	{kind: unsubscribeLatest},
+	{kind: nothing},
+	{kind: returnSame},
 	{kind: emitOther, sender: "a", event: "u"},
 	{kind: emitOther, sender: "a/b", event: "t/u"},
 	{kind: endSame},
 	{kind: subscribeMore, sender: sig.Any, event: "t/**"},
-	{kind: unsubscribeItself},
 }
 
 // maxDepth ends chains of reactions.
@@ -53,22 +56,42 @@ func (s *script) react(l *listener, e *entry) {
 		s.emitNested(l, e, e.sender, r.event)
 	case emitOther:
 		s.emitNested(l, e, r.sender, r.event)
-	case endSame:
-		if other := s.history.lookup(e.sender); other != nil {
-			if err := s.end(other); err != nil {
-				l.wrong("P4: disconnect %s from a handler: %v", e.sender, err)
-			}
-		}
+	case endSame, returnSame:
+		s.endNested(l, e, r.kind == returnSame)
 	case subscribeMore:
 		s.subscribeNested(l, sig.Pattern{Sender: r.sender, Event: r.event})
 	case unsubscribeItself:
 		s.stop(l)
+	case unsubscribeLatest:
+		running := s.running()
+		s.stop(running[len(running)-1])
 	}
+}
+
+// endNested disconnects the sender whose event is being delivered, and perhaps
+// connects it anew and lets the next life emit.
+func (s *script) endNested(l *listener, e *entry, andReturn bool) {
+	old := s.history.lookup(e.sender)
+	if old == nil {
+		return
+	}
+	if err := s.end(old); err != nil {
+		l.wrong("P4: disconnect %s from a handler: %v", e.sender, err)
+	}
+	if !andReturn || s.history.lookup(e.sender) != nil {
+		return // a handler of #disconnect may have been faster
+	}
+	next, err := s.newLife(l.reg, old.name, old.events[:len(old.events)-1])
+	if err != nil {
+		l.wrong("P4: connect %s from a handler: %v", e.sender, err)
+		return
+	}
+	s.emitNested(l, e, next.name, next.events[0])
 }
 
 func (s *script) emitNested(l *listener, cause *entry, name, event sig.Name) {
 	other := s.history.lookup(name)
-	if other == nil || other.reg != l.reg || !slices.Contains(other.events, event) {
+	if other == nil || other.reg != l.reg || event == other.marker() || !slices.Contains(other.events, event) {
 		return
 	}
 	if err := s.send(other, event, entry{depth: cause.depth + 1}, emittings[0]); err != nil {

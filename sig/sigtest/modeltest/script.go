@@ -16,8 +16,8 @@ import (
 var (
 	senders        = []sig.Name{"a", "b", "a/b", "b/a/b"}
 	events         = []sig.Name{"t", "u", "t/u"}
-	senderPatterns = []sig.Name{sig.Any, "a", "b", "a/b", "b/a/b", "*", "a/**", "**/b", "*/b"}
-	eventPatterns  = []sig.Name{sig.Any, "t", "u", "t/u", "*", "t/**", "**/u", sig.EventConnect, sig.EventDisconnect}
+	senderPatterns = []sig.Name{sig.Any, "a", "b", "a/b", "b/a/b", "*", "a/**", "**/b", "*/b", "**/**"}
+	eventPatterns  = []sig.Name{sig.Any, "t", "u", "t/u", "*", "t/**", "**/u", "**/**", sig.EventConnect, sig.EventDisconnect}
 )
 
 // method is what every life answers, with its number.
@@ -66,23 +66,30 @@ func (s *script) connect(t *rapid.T) {
 		}
 		return
 	}
-	s.newLife(t, reg, name, declared)
+	if _, err := s.newLife(reg, name, declared); err != nil {
+		t.Fatalf("P10: registry %d connects %s, which nobody owns: %v", reg, name, err)
+	}
 }
 
-func (s *script) newLife(t *rapid.T, reg int, name sig.Name, declared []sig.Name) {
+// newLife connects; a handler may do so too.
+func (s *script) newLife(reg int, name sig.Name, declared []sig.Name) (*life, error) {
+	s.history.mu.Lock()
 	s.history.lives++
 	l := &life{n: s.history.lives, reg: reg, name: name}
+	s.history.mu.Unlock()
 	l.events = append(slices.Clone(declared), l.marker())
-	s.history.add(entry{key: key{connected, l.n}, reg: reg, sender: name, event: sig.EventConnect})
+	noted := s.history.add(entry{key: key{connected, l.n}, reg: reg, sender: name, event: sig.EventConnect})
 	answer := func(context.Context, *sig.Request) (any, error) { return s.opts.Payload(l.n), nil }
 	sender, err := s.regs[reg].Connect(name, sig.Spec{Events: l.events, Requests: map[sig.Name]sig.RequestHandler{method: answer}})
 	if err != nil {
-		t.Fatalf("P10: registry %d connects %s, which nobody owns: %v", reg, name, err)
+		s.history.void(noted)
+		return nil, err
 	}
 	l.sender = sender
 	s.history.mu.Lock()
 	defer s.history.mu.Unlock()
 	s.history.alive[name] = l
+	return l, nil
 }
 
 // anyLife skips the action if nobody is connected.

@@ -127,7 +127,7 @@ func (l *listener) rank() int {
 	return rank
 }
 
-var eventWildcards = []sig.Name{sig.Any, "*", "t/**", "**/u"}
+var eventWildcards = []sig.Name{sig.Any, "*", "t/**", "**/u", "**/**"}
 
 // check compares each order with everything, broadcast, channel, specific, and
 // with the order of subscribing, and forgets it.

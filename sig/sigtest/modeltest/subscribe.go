@@ -103,9 +103,21 @@ func (s *script) heard(l *listener, ev sig.Event) {
 	if e.sender != ev.Sender || e.event != ev.Name {
 		l.wrong("P10: heard %s %s with the payload of %s %s", ev.Sender, ev.Name, e.sender, e.event)
 	}
+	s.checkEnded(l, e)
 	l.note(ev.Sender, e.key)
 	s.order.note(e.key, l)
 	s.react(l, e)
+}
+
+// checkEnded: no handler begins after Unsubscribe has returned. Elsewhere than
+// in the script's own goroutine it may have begun before, and come here late.
+func (s *script) checkEnded(l *listener, e *entry) {
+	s.history.mu.Lock()
+	late := l.stopped && !l.queued && e.reg == l.reg && !e.quiet
+	s.history.mu.Unlock()
+	if late {
+		l.wrong("P4: %v came after Unsubscribe had returned", e.key)
+	}
 }
 
 func (s *script) heardPresence(l *listener, ev sig.Event, p sig.Presence) {
@@ -156,4 +168,7 @@ func (s *script) stop(l *listener) {
 	l.to, l.ended = to, true
 	s.history.mu.Unlock()
 	l.sub.Unsubscribe()
+	s.history.mu.Lock()
+	defer s.history.mu.Unlock()
+	l.stopped = true
 }

@@ -9,6 +9,9 @@ func (s *script) watch(t *rapid.T) {
 	l := &listener{reg: s.anyRegistry(t), form: "watch", watch: true}
 	l.pattern = sig.Pattern{Sender: rapid.SampledFrom(senderPatterns).Draw(t, "sender"), Event: sig.EventConnect}
 	l.queued = rapid.Bool().Draw(t, "queued")
+	if !l.queued {
+		l.reaction = rapid.SampledFrom([]reaction{{}, {kind: endSame}, {kind: returnSame}}).Draw(t, "reaction")
+	}
 	l.init()
 	s.begin()
 	l.from = s.history.moment()
@@ -16,7 +19,7 @@ func (s *script) watch(t *rapid.T) {
 	if l.queued {
 		opts.Queue = roomy
 	}
-	sub, err := s.regs[l.reg].Watch(l.pattern.Sender, l.watched(), opts)
+	sub, err := s.regs[l.reg].Watch(l.pattern.Sender, s.watched(l), opts)
 	if err != nil {
 		t.Fatalf("P5: %s: %v", l, err)
 	}
@@ -28,7 +31,7 @@ func (s *script) watch(t *rapid.T) {
 
 // watched makes the handler: what a program does that keeps a list of who is
 // there, and complains whenever a change does not fit the list.
-func (l *listener) watched() func(sig.PresenceChange) {
+func (s *script) watched(l *listener) func(sig.PresenceChange) {
 	there := map[sig.Name]int64{} // the life of each; l.mu guards it
 	complete := false
 	return func(c sig.PresenceChange) {
@@ -67,6 +70,17 @@ func (l *listener) watched() func(sig.PresenceChange) {
 			l.wrong("P5: %v of %s, which is not there", k, c.Sender)
 		}
 		l.note(c.Sender, k)
+		if c.Kind == sig.Present && l.reaction.kind != nothing {
+			s.meddle(l, c.Sender)
+		}
+	}
+}
+
+// meddle changes who is there while the snapshot is being told: that comes
+// after it.
+func (s *script) meddle(l *listener, name sig.Name) {
+	if owner := s.history.lookup(name); owner != nil && owner.reg == l.reg {
+		s.endNested(l, &entry{sender: name, depth: maxDepth}, l.reaction.kind == returnSame)
 	}
 }
 
