@@ -202,10 +202,10 @@ func (k *kit) receive(c carrier.Conn, n int) ([][]byte, error) {
 			return got, err
 		}
 		if err := carrier.Check(batch, c.Traits().MaxFrame); err != nil {
-			return got, errors.Join(errors.New("Receive returned a batch that is not of whole frames"), err)
+			return got, errors.Join(errors.New("a batch was returned that is not of whole frames"), err)
 		}
 		if len(batch) == 0 {
-			return got, errors.New("Receive returned no frame and no error")
+			return got, errors.New("no frame and no error was returned")
 		}
 		for f := range carrier.Frames(batch) {
 			got = append(got, bytes.Clone(f))

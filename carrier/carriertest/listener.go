@@ -134,13 +134,13 @@ var listenerCases = []listenerCase{
 		func(k *kit, s Subject) {
 			ln := s.listen(k)
 			ctx := k.deadline()
-			const silent = 3
-			for range silent {
+			const stalled = 3
+			for range stalled {
 				s.stall(k, ln)
 			}
-			received := make(chan result[[]byte], silent+1) // one each; nobody need be waiting
+			received := make(chan result[[]byte], stalled+1) // one each; nobody need be waiting
 			acceptor := begin(func() (any, error) {
-				for range silent + 1 {
+				for range stalled + 1 {
 					c, err := ln.Accept(ctx)
 					if err != nil {
 						return nil, err
@@ -208,10 +208,11 @@ var listenerCases = []listenerCase{
 		func(k *kit, s Subject) {
 			a, b := s.pair(k)
 			for _, c := range []carrier.Conn{a, b} {
-				k.check(c.Traits() == c.Traits(), "changing traits", "traits that stay")
-				k.check(c.Traits().MaxFrame >= 1, "no MaxFrame", "the largest frame")
+				first, second := c.Traits(), c.Traits()
+				k.check(first == second, "changing traits", "traits that stay")
+				k.check(first.MaxFrame >= 1, "no MaxFrame", "the largest frame")
 				if id, ok := carrier.IdentityOf(c); ok {
-					k.check(c.Traits().PeerIdentity, sprintf("identity %v without the trait", id), "PeerIdentity in Traits")
+					k.check(first.PeerIdentity, sprintf("identity %v without the trait", id), "PeerIdentity in Traits")
 					k.check(id.ID != "" && id.Method != "", sprintf("%+v", id), "an ID and a Method")
 				}
 			}
@@ -246,11 +247,19 @@ func (s Subject) stall(k *kit, ln carrier.Listener) {
 		s.Stall(k.T, ln.Addr())
 		return
 	}
-	c, err := s.Dialer.Dial(k.deadline(), s.url(k, ln))
-	if err != nil {
-		k.Fatalf("Dial(%s): %v", ln.Addr(), err)
+	ctx, u := k.deadline(), s.url(k, ln)
+	// In a goroutine, since a Dial may wait for the Accept; ends with either.
+	k.closeLater(silent(begin(func() (carrier.Conn, error) { return s.Dialer.Dial(ctx, u) })))
+}
+
+// silent is a connection that is dialled and then left alone.
+type silent <-chan result[carrier.Conn]
+
+func (s silent) Close() error {
+	if r := <-s; r.err == nil {
+		return r.value.Close()
 	}
-	k.closeLater(c)
+	return nil // the listener was closed first
 }
 
 // echo accepts a connection and sends its first frame back.

@@ -25,7 +25,7 @@ var ownershipCases = []connCase{
 						return nil, err
 					}
 					if !bytes.Equal(batches[0], before[0]) || !bytes.Equal(batches[1], before[1]) {
-						return nil, errors.New("Send changed what it was given to send")
+						return nil, errors.New("what was given to Send has been changed by it")
 					}
 					scribble(one)
 					scribble(two)
