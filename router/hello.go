@@ -58,7 +58,7 @@ func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string,
 	if err := conn.Send(ctx, carrier.AppendFrame(nil, hello.Append(nil))); err != nil {
 		return fail(err)
 	}
-	welcome, err := receiveWelcome(ctx, conn)
+	welcome, behind, err := receiveWelcome(ctx, conn)
 	if err != nil {
 		return fail(err)
 	}
@@ -67,6 +67,7 @@ func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string,
 		return fail(sig.NewError(sig.CodeProtocol, fmt.Sprintf("the server chose codec %q and version %d, which were not offered", welcome.Codec, welcome.Version)))
 	}
 	s := l.newSession(conn, c, address)
+	s.behind = behind
 	s.peerID, s.peerName = welcome.ID, welcome.Name
 	s.features = welcome.Features & features
 	s.agree(welcome.Limits)
@@ -101,27 +102,28 @@ func (s *session) nodesLocked() {
 const welcomeFrame = 64 << 10
 
 // receiveWelcome reads the server's answer; an ABORT is an error with the
-// server's code and reason.
-func receiveWelcome(ctx context.Context, conn carrier.Conn) (*wire.Welcome, error) {
-	frame, err := receiveOne(ctx, conn)
+// server's code and reason. What the server has sent right behind WELCOME is for
+// the open connection.
+func receiveWelcome(ctx context.Context, conn carrier.Conn) (w *wire.Welcome, behind []byte, err error) {
+	frame, behind, err := receiveFirst(ctx, conn)
 	if err != nil {
-		return nil, notARouter(err)
+		return nil, nil, notARouter(err)
 	}
 	switch t, _ := wire.TypeOf(frame); t {
 	case wire.TypeWelcome:
-		var w wire.Welcome
+		w = new(wire.Welcome)
 		if err := w.Decode(frame); err != nil {
-			return nil, notARouter(err)
+			return nil, nil, notARouter(err)
 		}
-		return &w, nil
+		return w, behind, nil
 	case wire.TypeAbort:
 		var a wire.Abort
 		if err := a.Decode(frame); err != nil {
-			return nil, notARouter(err)
+			return nil, nil, notARouter(err)
 		}
-		return nil, sig.NewError(sig.Code(a.Code), a.Reason)
+		return nil, nil, sig.NewError(sig.Code(a.Code), a.Reason)
 	default:
-		return nil, notARouter(fmt.Errorf("it answered with %v", t))
+		return nil, nil, notARouter(fmt.Errorf("it answered with %v", t))
 	}
 }
 
@@ -136,20 +138,13 @@ func notARouter(err error) error {
 	return err
 }
 
-// receiveOne reads exactly one frame, as a handshake does.
-func receiveOne(ctx context.Context, conn carrier.Conn) ([]byte, error) {
+// receiveFirst reads the first frame, and what came with it.
+func receiveFirst(ctx context.Context, conn carrier.Conn) (frame, rest []byte, err error) {
 	batch, err := conn.Receive(ctx, make([]byte, smallBuffer))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	frame, rest, err := carrier.Next(batch)
-	if err != nil {
-		return nil, err
-	}
-	if len(rest) > 0 {
-		return nil, sig.NewError(sig.CodeProtocol, "more than one envelope before the handshake was over")
-	}
-	return frame, nil
+	return carrier.Next(batch)
 }
 
 // receiveHello is the first half of the server's part.
@@ -158,9 +153,12 @@ func (l *link) receiveHello(ctx context.Context, conn carrier.Conn) (*wire.Hello
 		return nil, err
 	}
 	carrier.SetMaxFrame(conn, l.limits.HelloFrame)
-	frame, err := receiveOne(ctx, conn)
+	frame, rest, err := receiveFirst(ctx, conn)
 	if err != nil {
 		return nil, err
+	}
+	if len(rest) > 0 {
+		return nil, sig.NewError(sig.CodeProtocol, "more than one envelope before the handshake was over")
 	}
 	if t, _ := wire.TypeOf(frame); !wire.Legal(wire.Start, wire.RoleClient, t) {
 		return nil, sig.NewError(sig.CodeProtocol, fmt.Sprintf("the first envelope must be a HELLO, this is %v", t))

@@ -23,7 +23,7 @@ func (s *session) read() {
 	}()
 	buf := newBuffer(false)
 	for {
-		batch, err := s.conn.Receive(context.Background(), buf)
+		batch, err := s.receive(buf)
 		if err != nil {
 			s.fail(err)
 			return
@@ -42,6 +42,15 @@ func (s *session) read() {
 			return
 		}
 	}
+}
+
+// receive returns the next batch, first of all what came behind WELCOME.
+func (s *session) receive(buf []byte) ([]byte, error) {
+	if batch := s.behind; len(batch) > 0 {
+		s.behind = nil
+		return batch, nil
+	}
+	return s.conn.Receive(context.Background(), buf)
 }
 
 // handle takes in one batch. The error is a violation.

@@ -31,6 +31,7 @@ type session struct {
 	address    string // as dialled, or the peer's
 	since      time.Time
 	moreNodes  []wire.Node // routers that the handshake had no room for
+	behind     []byte      // frames that came right behind WELCOME; of the reader alone
 
 	ctx     context.Context // ends with the session; the conn is closed then
 	cancel  context.CancelCauseFunc
