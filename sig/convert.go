@@ -105,7 +105,7 @@ func convertInto(out reflect.Value, v any) error {
 }
 
 func mismatch(from, to reflect.Type) error {
-	return NewError(CodeTypeMismatch, fmt.Sprintf("a %s cannot become a %s", from, to))
+	return NewError(CodeTypeMismatch, fmt.Sprintf("%s cannot become %s", from, to))
 }
 
 func isInt(k reflect.Kind) bool    { return reflect.Int <= k && k <= reflect.Int64 }
@@ -132,7 +132,7 @@ func setNumber(out, in reflect.Value) error {
 }
 
 func notHeld(number string, to reflect.Type) error {
-	return NewError(CodeBadPayload, fmt.Sprintf("the number %s does not fit into a %s", number, to))
+	return NewError(CodeBadPayload, fmt.Sprintf("the number %s does not fit into %s", number, to))
 }
 
 func setInt(out reflect.Value, n int64) bool {

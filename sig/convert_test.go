@@ -165,7 +165,7 @@ func TestDataOfNumbers(t *testing.T) {
 
 func TestDataErrorsNameWhatFailed(t *testing.T) {
 	_, err := Data[int8](int64(300))
-	if want := "bad payload: the number 300 does not fit into a int8"; err == nil || err.Error() != want {
+	if want := "bad payload: the number 300 does not fit into int8"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	_, err = Data[reading]("x")

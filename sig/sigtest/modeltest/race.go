@@ -21,12 +21,12 @@ func (s *script) endWhileEmitting(t *rapid.T) {
 	s.history.mu.Lock()
 	delete(s.history.alive, l.name)
 	s.history.mu.Unlock()
-	var wg sync.WaitGroup // ends at the first error, which Disconnect causes
+	var wg sync.WaitGroup // ends at the first error, which Disconnect causes, or soon
 	var err error
 	emitting := make(chan struct{}) // closed before the first event
 	wg.Go(func() {
 		close(emitting)
-		for range 1000 {
+		for range 100 {
 			if err = s.send(l, l.events[0], entry{quiet: true, racing: true}, emittings[0]); err != nil {
 				return
 			}
@@ -56,6 +56,11 @@ func (s *script) handOver(t *rapid.T) {
 	for _, event := range next.events[:len(next.events)-1] {
 		if err := s.send(next, event, entry{quiet: true}, emittings[0]); err != nil {
 			t.Fatalf("%s emits %s in its next life: %v", next.name, event, err)
+		}
+	}
+	if rapid.Bool().Draw(t, "leaves again") {
+		if err := s.end(next); err != nil {
+			t.Fatalf("%s of registry %d disconnects again: %v", next.name, next.reg, err)
 		}
 	}
 	s.settle(t) // until then even local events may be on the way

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/gosig/gosig/sig"
 	"pgregory.net/rapid"
@@ -140,7 +141,9 @@ var emittings = []emitting{
 	{"Emit", (*sig.Sender).Emit},
 	{"TryEmit", (*sig.Sender).TryEmit},
 	{"EmitWait", func(s *sig.Sender, event sig.Name, data any) error {
-		return s.EmitWait(context.Background(), event, data)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // there is room: it need not wait
+		defer cancel()
+		return s.EmitWait(ctx, event, data)
 	}},
 }
 
