@@ -135,7 +135,7 @@ func (s *Sender) runBeside(ctx context.Context, h RequestHandler, req *Request) 
 	case r := <-answer: // both were ready
 		return r.data, r.err
 	default:
-		return nil, call.why(ctx)
+		return nil, endOf(ctx)
 	}
 }
 
@@ -181,7 +181,7 @@ func handlerError(ctx context.Context, err error) error {
 		}
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return contextError(ctx)
+		return endOf(ctx)
 	}
 	return NewError(CodeHandler, err.Error())
 }
@@ -193,7 +193,7 @@ func (s *Sender) serveRemote(ctx context.Context, method Name, data any) (any, e
 	v, err := s.bridge.peer.Request(ctx, s, method, data)
 	var e *Error
 	if err != nil && ctx.Err() != nil && !errors.As(err, &e) {
-		return nil, call.why(ctx)
+		return nil, endOf(ctx)
 	}
 	return v, err
 }
@@ -242,8 +242,9 @@ func (f *inflight) abandon() {
 
 var errSenderLeft = NewError(CodeConnectionLost, "the sender has left")
 
-// why says what ended the wait for the answer.
-func (c *inflightCall) why(ctx context.Context) error {
+// endOf says what ended the context of a request, for the caller and for a
+// handler that returns its context's error: either may be first.
+func endOf(ctx context.Context) error {
 	if context.Cause(ctx) == error(errSenderLeft) {
 		return errSenderLeft
 	}

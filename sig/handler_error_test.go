@@ -1,0 +1,25 @@
+package sig
+
+import (
+	"context"
+	"errors"
+	"testing"
+)
+
+// TestHandlerGivesUpWithItsContext: a handler that returns its context's error
+// tells the caller what ended the context, not merely that it ended.
+func TestHandlerGivesUpWithItsContext(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		cause, want error
+	}{
+		{"the sender has left", errSenderLeft, ErrConnectionLost},
+		{"the caller gave up", context.Canceled, ErrCancelled},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(tt.cause)
+		if got := handlerError(ctx, ctx.Err()); !errors.Is(got, tt.want) {
+			t.Errorf("P6: %s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
