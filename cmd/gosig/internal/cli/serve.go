@@ -24,8 +24,8 @@ import (
 type serveFlags struct {
 	config    string
 	listen    []string
-	connect   []string
-	connectCA string
+	uplink    []string
+	uplinkCA  string
 	name      string
 	codecs    []string
 	drain     time.Duration
@@ -46,7 +46,7 @@ func newServe(a *app) *cobra.Command {
 			Addresses: tcp://HOST:PORT, tls://HOST:PORT (with --tls-cert and --tls-key; with
 			--tls-ca clients need a certificate, too), unix:///PATH.
 
-			With --connect it is an edge router: what happens here is part of another
+			With --uplink it is an edge router: what happens here is part of another
 			router's signal space, and the other way round.
 
 			A file given by --config says the same and more, see "gosig check --help"; flags
@@ -64,7 +64,7 @@ func newServe(a *app) *cobra.Command {
 			  gosig serve --config /etc/gosig.toml --log-format json
 
 			  # an edge router
-			  gosig serve --listen ` + DefaultAddress + ` --connect tls://central.example:7466`),
+			  gosig serve --listen ` + DefaultAddress + ` --uplink tls://central.example:7466`),
 		Args: args(0, 0, "none; say where to listen with --listen"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := f.merge(cmd)
@@ -80,8 +80,8 @@ func newServe(a *app) *cobra.Command {
 	fs.StringVar(&f.tls.Cert, "tls-cert", "", "file with the certificate of tls:// listeners")
 	fs.StringVar(&f.tls.Key, "tls-key", "", "file with its key")
 	fs.StringVar(&f.tls.CA, "tls-ca", "", "file with the CA of the clients' certificates: clients need one then")
-	fs.StringArrayVar(&f.connect, "connect", nil, "address of a router to join; repeated: tried in turn")
-	fs.StringVar(&f.connectCA, "connect-ca", "", "file with the CA of that router's certificate (default the system's)")
+	fs.StringArrayVar(&f.uplink, "uplink", nil, "address of a router to join; repeated: tried in turn")
+	fs.StringVar(&f.uplinkCA, "uplink-ca", "", "file with the CA of that router's certificate (default the system's)")
 	fs.StringVar(&f.name, "name", "", "how this router introduces itself (default the host's name)")
 	codecFlag(cmd, &f.codecs, "codecs to accept (default cbor,json,raw)")
 	fs.DurationVar(&f.drain, "drain", config.DefaultDrain, "how long connections may end in order")
@@ -100,13 +100,17 @@ func (f *serveFlags) merge(cmd *cobra.Command) (*config.Config, error) {
 		}
 	}
 	given := cmd.Flags().Changed
+	encrypted := false
 	if given("listen") {
-		c.Listen = f.listeners()
-	} else if f.tls != (config.TLS{}) {
-		return nil, usagef("--tls-cert, --tls-key and --tls-ca are about --listen tls:// addresses, and there is no --listen")
+		c.Listen, encrypted = f.listeners()
 	}
-	if given("connect") {
-		c.Uplink = &config.Uplink{URLs: f.connect, TLS: config.TLS{CA: f.connectCA}}
+	if f.tls != (config.TLS{}) && !encrypted {
+		return nil, usagef("--tls-cert, --tls-key and --tls-ca (or their variables) have no effect: there is no --listen tls:// address")
+	}
+	if given("uplink") {
+		c.Uplink = &config.Uplink{URLs: f.uplink, TLS: config.TLS{CA: f.uplinkCA}}
+	} else if f.uplinkCA != "" {
+		return nil, usagef("--uplink-ca has no effect without --uplink")
 	}
 	if given("name") {
 		c.Name = f.name
@@ -132,17 +136,17 @@ func (f *serveFlags) merge(cmd *cobra.Command) (*config.Config, error) {
 	return c, nil
 }
 
-// listeners gives the certificate to those that need one.
-func (f *serveFlags) listeners() []config.Listener {
-	var all []config.Listener
+// listeners gives the certificate to those that need one, if any does.
+func (f *serveFlags) listeners() (all []config.Listener, encrypted bool) {
 	for _, addr := range f.listen {
 		l := config.Listener{URL: addr}
 		if scheme, err := config.SchemeOf(addr); err == nil && scheme == "tls" {
 			l.TLS = f.tls
+			encrypted = true
 		}
 		all = append(all, l)
 	}
-	return all
+	return all, encrypted
 }
 
 // newLogger writes to w as the configuration says, which has been checked.
@@ -170,14 +174,18 @@ type server struct {
 func runServe(ctx context.Context, a *app, c *config.Config) error {
 	s := &server{app: a, conf: c, log: newLogger(a.std.Err, c.Log), fail: make(chan error, 1)}
 	s.reg = sig.New(&sig.Options{Name: routerName(c.Name), OnWarning: func(w sig.Warning) { s.log.Warn(w.String()) }})
-	err := s.start(ctx)
-	if err == nil {
-		select {
-		case <-ctx.Done():
-		case err = <-s.fail:
-		}
+	if err := s.start(ctx); err != nil {
+		s.end()
+		return err
 	}
-	return errors.Join(err, s.stop())
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-s.fail:
+	}
+	s.drain()
+	s.end()
+	return err
 }
 
 func (s *server) start(ctx context.Context) error {
@@ -240,36 +248,32 @@ func (s *server) serve(ln carrier.Listener) {
 	}
 }
 
-// stop lets connections end in order as long as the configuration allows.
-func (s *server) stop() error {
-	drain := s.conf.DrainTime()
-	s.log.Info("draining", "at most", drain)
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
+// drain lets connections end in order as long as the configuration allows.
+func (s *server) drain() {
+	limit := s.conf.DrainTime()
+	s.log.Info("draining", "at_most", limit)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	var err error
-	if s.cr != nil {
-		err = s.cr.Shutdown(ctx)
-	}
-	if s.sr != nil {
-		err = errors.Join(s.sr.Shutdown(ctx), err)
+	err := s.sr.Shutdown(ctx)
+	if s.cr != nil { // last: what clients have emitted goes this way
+		err = errors.Join(err, s.cr.Shutdown(ctx))
 	}
 	if err != nil {
 		s.log.Warn("not everything could be drained", "error", err)
 	}
-	s.closeAll()
-	s.wg.Wait()
-	s.log.Info("ended")
-	return nil
 }
 
-func (s *server) closeAll() {
+// end closes what is left and waits for every goroutine.
+func (s *server) end() {
 	if s.cr != nil {
-		_ = s.cr.Close() // it has been shut down; this makes sure of it
+		_ = s.cr.Close() // Close has nothing to tell that drain has not
 	}
 	if s.sr != nil {
 		_ = s.sr.Close()
 	}
 	_ = s.reg.Close()
+	s.wg.Wait()
+	s.log.Info("ended")
 }
 
 // uplink joins another router if the configuration names one. That router may
