@@ -17,6 +17,7 @@ type outlet[T any] struct {
 // calls is a snapshot translated for values of type T. It is immutable.
 type calls[T any] struct {
 	of     *snapshot
+	slot   *slot
 	sender Name
 	event  Name
 	list   []call[T]
@@ -26,6 +27,9 @@ type calls[T any] struct {
 	own bool
 	// remote: bridges want the event too, or have wanted it.
 	remote bool
+	// only is the only handler, if it is all there is to call and the slot need
+	// not be owned.
+	only func(EventOf[T])
 }
 
 // call is one subscription's way to take a T.
@@ -37,7 +41,7 @@ type call[T any] struct {
 func newCalls[T any](snap *snapshot) *calls[T] {
 	rt := snap.route
 	c := &calls[T]{
-		of: snap, sender: rt.sender.slot.name, event: rt.name,
+		of: snap, slot: rt.sender.slot, sender: rt.sender.slot.name, event: rt.name,
 		remote: snap.counted, list: make([]call[T], len(snap.subs)),
 	}
 	for i, sub := range snap.subs {
@@ -45,6 +49,9 @@ func newCalls[T any](snap *snapshot) *calls[T] {
 		if sub.hearsPresence() || sub.inline() && i < len(snap.subs)-1 {
 			c.own = true
 		}
+	}
+	if len(c.list) == 1 && !c.own && !c.remote {
+		c.only = c.list[0].take
 	}
 	return c
 }
@@ -63,11 +70,16 @@ func takerOf[T any](recv receiver) func(EventOf[T]) {
 // it writes to no shared memory.
 func (o *outlet[T]) emit(v T) error {
 	c := o.calls.Load()
-	if c == nil || c.of != o.route.snap.Load() || c.remote || c.own || !o.route.sender.slot.idle() {
-		return o.emitSlow(v)
+	if c != nil && c.of == o.route.snap.Load() {
+		if c.only != nil && c.slot.idle() {
+			c.alone(v)
+			return nil
+		}
+		if !c.remote {
+			return c.deliver(v)
+		}
 	}
-	c.all(v)
-	return nil
+	return o.emitSlow(v)
 }
 
 func (o *outlet[T]) emitSlow(v T) error {
@@ -120,19 +132,25 @@ func (o *outlet[T]) resolve() (*calls[T], error) {
 // deliver brings v to the local subscriptions, now or after what this sender
 // is already delivering.
 func (c *calls[T]) deliver(v T) error {
-	s := c.of.route.sender
 	switch {
 	case len(c.list) == 0:
 		return nil
-	case !c.own && s.slot.idle():
-		c.all(v)
+	case !c.own && c.slot.idle():
+		c.from(0, v)
 		return nil
-	case s.slot.tryOwn():
-		return c.owned(s, v)
-	case s.slot.full():
+	case c.slot.tryOwn():
+		return c.owned(v)
+	}
+	return c.leave(v)
+}
+
+// leave queues v for who is delivering.
+func (c *calls[T]) leave(v T) error {
+	s := c.of.route.sender
+	if s.slot.full() {
 		return errReentry(c.of.route)
 	}
-	own, ok := s.slot.post(s, func() { c.all(v) })
+	own, ok := s.slot.post(s, func() { c.from(0, v) })
 	if !ok {
 		return s.notConnected()
 	}
@@ -142,14 +160,25 @@ func (c *calls[T]) deliver(v T) error {
 	return nil
 }
 
-// owned delivers while the caller owns the slot. The slot was idle a moment
-// ago, so that a sender that has left has delivered its #disconnect already.
-func (c *calls[T]) owned(s *Sender, v T) error {
-	defer s.slot.release()
-	if s.gone.Load() {
+// owned is from(0, v) by the slot's new owner. The slot was idle a moment ago,
+// so a sender that has left has delivered its #disconnect already.
+func (c *calls[T]) owned(v T) error {
+	if s := c.of.route.sender; s.gone.Load() {
+		s.slot.release()
 		return s.notConnected()
 	}
-	c.all(v)
+	next := 0
+	defer func() {
+		if next < len(c.list) {
+			c.broken(recover(), next, v)
+		}
+		c.slot.release()
+	}()
+	for ; next < len(c.list); next++ {
+		if k := &c.list[next]; !k.sub.ended.Load() {
+			k.take(EventOf[T]{c.sender, c.event, v})
+		}
+	}
 	return nil
 }
 
@@ -157,21 +186,12 @@ func errReentry(rt *Route) error {
 	return NewError(CodeBusy, fmt.Sprintf("%d events of %q wait for its handlers to return", maxWaiting, rt.sender.slot.name))
 }
 
-// all gives v to each subscription in order.
-func (c *calls[T]) all(v T) {
-	for i := 0; i < len(c.list); {
-		i = c.from(i, v)
-	}
-}
-
-// from gives v to the subscriptions from the i-th on. One recover serves them
-// all: when a handler panics it returns early, with the next one's index.
-func (c *calls[T]) from(i int, v T) (next int) {
-	next = i
-	clean := false
+// from gives v to the subscriptions from the i-th on, in order. One recover
+// serves them all: when a handler does not return, next still names it.
+func (c *calls[T]) from(next int, v T) {
 	defer func() {
-		if !clean {
-			next = c.broken(recover(), next, v)
+		if next < len(c.list) {
+			c.broken(recover(), next, v)
 		}
 	}()
 	for ; next < len(c.list); next++ {
@@ -179,21 +199,30 @@ func (c *calls[T]) from(i int, v T) (next int) {
 			k.take(EventOf[T]{c.sender, c.event, v})
 		}
 	}
-	clean = true
-	return next
 }
 
-// broken reports a panic. With none, the handler is ending its goroutine
-// (t.FailNow does), and this is the last chance to serve the others.
-func (c *calls[T]) broken(panicked any, i int, v T) (next int) {
-	sub := c.list[i].sub
-	sub.registry.panicked(c.sender, c.event, panicked)
-	if panicked == nil {
-		for next = i + 1; next < len(c.list); {
-			next = c.from(next, v)
+// alone gives v to the only subscription: from without the loop.
+func (c *calls[T]) alone(v T) {
+	returned := false
+	defer func() {
+		if !returned {
+			c.of.panicked(recover())
 		}
-	}
-	return i + 1
+	}()
+	c.only(EventOf[T]{c.sender, c.event, v})
+	returned = true
+}
+
+// broken reports a panic and serves those behind. With no panic, the handler
+// is ending its goroutine (t.FailNow does), and this is their last chance.
+func (c *calls[T]) broken(panicked any, i int, v T) {
+	c.list[i].sub.registry.panicked(c.sender, c.event, panicked)
+	c.from(i+1, v)
+}
+
+func (snap *snapshot) panicked(p any) {
+	s := snap.route.sender
+	s.registry.panicked(s.slot.name, snap.route.name, p)
 }
 
 // panicked turns a handler's panic into a warning; the emitter is not to blame.
