@@ -18,7 +18,7 @@ import (
 
 // deadline is how long a script waits for anything: long enough for a loaded
 // machine, short enough to see what hangs.
-const deadline = 60 * time.Second
+const deadline = 120 * time.Second
 
 type processesKey struct{}
 

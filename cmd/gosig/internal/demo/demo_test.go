@@ -19,7 +19,7 @@ func TestRunTellsTheStoryAndCleansUp(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	var out bytes.Buffer
-	require.NoError(t, Run(t.Context(), Options{Out: &out, For: 400 * time.Millisecond}))
+	require.NoError(t, Run(t.Context(), Options{Out: &out, For: 1500 * time.Millisecond}))
 	for _, want := range []string{
 		"  tcp://127.0.0.1:", "  tls://127.0.0.1:", "  unix:///", "  mem://demo",
 		"event       host/cpu", "event       host/memory", "event       host/load", "event       host/net",
