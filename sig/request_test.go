@@ -147,7 +147,7 @@ func TestRequestCancelled(t *testing.T) {
 		close(begun)
 		<-ctx.Done()
 		close(ended)
-		return nil, nil
+		return nil, ctx.Err()
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error, 1)
@@ -198,7 +198,11 @@ func TestRequestAll(t *testing.T) {
 	for name, h := range map[sig.Name]sig.RequestHandler{
 		"x/ok":    sig.Handle(echo),
 		"x/fails": func(context.Context, *sig.Request) (any, error) { return nil, sig.Fail(7, "no") },
-		"x/left":  func(ctx context.Context, _ *sig.Request) (any, error) { close(begun); <-ctx.Done(); return nil, nil },
+		"x/left": func(ctx context.Context, _ *sig.Request) (any, error) {
+			close(begun)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
 		"y/other": sig.Handle(echo),
 	} {
 		s, err := r.Connect(name, sig.Spec{Requests: map[sig.Name]sig.RequestHandler{"m": h}})
