@@ -11,39 +11,40 @@ import (
 	"github.com/gosig/gosig/codec/json"
 )
 
-// maxPlain bounds what a payload may unpack to: a few bytes from a peer must not
-// become gigabytes here.
+// maxPlain bounds what a few bytes from a peer may unpack to.
 const maxPlain = 4 << 20
 
-// writers are kept for reuse, each is a megabyte.
-var writers = sync.Pool{New: func() any {
-	w, _ := flate.NewWriter(nil, flate.BestSpeed) // fails for an unknown level only
-	return w
-}}
-
 // deflated is JSON, compressed: for slow lines and long texts.
-type deflated struct{ json codec.Codec }
+type deflated struct {
+	json codec.Codec
 
-func newDeflated() deflated { return deflated{json.New()} }
+	mu sync.Mutex
+	w  *flate.Writer // a megabyte, so there is one, and callers take turns
+}
 
-func (deflated) ID() codec.ID { return "json+deflate" }
+func newDeflated() *deflated {
+	w, _ := flate.NewWriter(nil, flate.BestSpeed) // fails for an unknown level only
+	return &deflated{json: json.New(), w: w}
+}
 
-func (c deflated) Append(dst []byte, v any) ([]byte, error) {
+func (*deflated) ID() codec.ID { return "json+deflate" }
+
+func (c *deflated) Append(dst []byte, v any) ([]byte, error) {
 	plain, err := c.json.Append(nil, v)
 	if err != nil {
 		return dst, err
 	}
 	out := bytes.NewBuffer(dst)
-	w := writers.Get().(*flate.Writer)
-	defer writers.Put(w)
-	w.Reset(out)
-	if _, err = w.Write(plain); err == nil {
-		err = w.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.w.Reset(out)
+	if _, err = c.w.Write(plain); err == nil {
+		err = c.w.Close()
 	}
 	return out.Bytes(), err
 }
 
-func (c deflated) Decode(data []byte, into any) error {
+func (c *deflated) Decode(data []byte, into any) error {
 	packed := bytes.NewReader(data)
 	plain, err := io.ReadAll(io.LimitReader(flate.NewReader(packed), maxPlain+1))
 	switch {
