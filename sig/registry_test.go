@@ -15,8 +15,14 @@ func TestDeliveryOrderOfClasses(t *testing.T) {
 	r, _ := newRegistry(t)
 	j := newJournal()
 	for _, p := range []sig.Pattern{ // the reverse of the promised order
-		{"s", "e"}, {sig.Any, "e"}, {"s", sig.Any}, {sig.Any, sig.Any},
-		{"s", "e"}, {"*", "e"}, {"s", "*"}, {"**", "*"},
+		{"s", "e"},
+		{sig.Any, "e"},
+		{"s", sig.Any},
+		{sig.Any, sig.Any},
+		{"s", "e"},
+		{"*", "e"},
+		{"s", "*"},
+		{"**", "*"},
 	} {
 		id := fmt.Sprintf("%s-%s", p.Sender, p.Event)
 		subscribe(t, r, p.Sender, p.Event, func(ev sig.Event) {
