@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -146,13 +145,6 @@ func runCommand(command string) sig.RequestHandler {
 		}
 		return commandReply(stdout.Bytes())
 	}
-}
-
-func shell(ctx context.Context, command string) *exec.Cmd {
-	if runtime.GOOS == "windows" {
-		return exec.CommandContext(ctx, "cmd", "/C", command)
-	}
-	return exec.CommandContext(ctx, "/bin/sh", "-c", command)
 }
 
 func commandReply(out []byte) (any, error) {
