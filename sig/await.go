@@ -9,10 +9,9 @@ import (
 // it was called; to be sure of one that an action of yours causes, use [Events]
 // or [Subscribe] before you act.
 func Next[T any](ctx context.Context, r *Registry, sender, event Name) (EventOf[T], error) {
-	for ev, err := range Events[T](ctx, r, sender, event, nil) {
-		if err != nil || ev.Name != EventLost {
-			return ev, err
-		}
+	first := &SubscribeOptions{Queue: 1, Policy: DropNewest, OnLost: func(Lost) {}} // the rest is of no interest
+	for ev, err := range Events[T](ctx, r, sender, event, first) {
+		return ev, err
 	}
 	return EventOf[T]{}, contextError(ctx)
 }

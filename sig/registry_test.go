@@ -106,6 +106,10 @@ func TestBadNames(t *testing.T) {
 	require.ErrorContains(t, err, "m has no handler")
 	_, err = sig.Subscribe(r, "a*", "e", func(sig.Event) {}, nil)
 	require.ErrorIs(t, err, sig.ErrBadName)
+	_, err = sig.Subscribe[int](r, "a", "e", nil, nil)
+	require.ErrorContains(t, err, "no handler")
+	_, err = r.Watch("a", nil, nil)
+	require.ErrorContains(t, err, "no handler")
 	_, err = r.Watch("", func(sig.PresenceChange) {}, nil)
 	require.ErrorIs(t, err, sig.ErrBadName)
 }

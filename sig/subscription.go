@@ -78,14 +78,17 @@ const (
 // [Data]; with T any it gets every event, #connect, #disconnect and #lost
 // included, if the pattern matches.
 //
-// A handler runs inline unless opts give it a queue. Without one it may be
-// called from several goroutines at once, for different senders; events of one
-// sender come one after the other, but an event that the handler itself causes
-// may come before it returns.
+// A handler runs inline unless opts give it a queue: on the goroutine that
+// emits, so on several at once if several emit. An event that the handler itself
+// causes may come before it returns. With a queue it runs on a goroutine of its
+// own, one event after the other.
 //
 // An exact event that the connected sender does not declare is an
 // [ErrNotDeclared], one whose type can never become a T an [ErrTypeMismatch].
 func Subscribe[T any](r *Registry, sender, event Name, h func(EventOf[T]), opts *SubscribeOptions) (*Subscription, error) {
+	if h == nil {
+		return nil, fmt.Errorf("subscribe to %s %s: no handler", sender, event)
+	}
 	s := newSubscriber(r, Pattern{sender, event}, h, opts)
 	if err := r.subscribe(s.sub, s.start(), opts); err != nil {
 		return nil, err

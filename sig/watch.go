@@ -43,6 +43,9 @@ func (k PresenceKind) String() string {
 // been told when Watch returns; a change that happens meanwhile is told after
 // it. With a queue the snapshot may exceed the queue's bound.
 func (r *Registry) Watch(sender Name, h func(PresenceChange), opts *SubscribeOptions) (*Subscription, error) {
+	if h == nil {
+		return nil, fmt.Errorf("watch %s: no handler", sender)
+	}
 	w := &watch{handler: h, ready: opts != nil && opts.Queue > 0}
 	s := newSubscriber(r, Pattern{sender, EventConnect}, w.handle, opts)
 	s.convert = presenceChange
