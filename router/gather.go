@@ -13,8 +13,9 @@ type gather struct {
 	buf   []byte
 	plain int
 	held  []heldOut
-	dirty bool // in the reader's touched list
-	sess  *session
+	dirty bool     // in the reader's touched list
+	to    *session // the connection it is for
+	sess  *session // the reader's
 }
 
 // heldOut is a held-back event that takes a place in a route's window.
@@ -32,19 +33,23 @@ func (s *session) gatherFor(l *link) *gather {
 	return g
 }
 
-// begin makes the batch ready for a frame of the route, whose event has the
-// number seq.
-func (g *gather) begin(or *outRoute, seq uint64) {
+// begin makes the batch ready for a frame of the route to a connection, whose
+// event has the number seq.
+func (g *gather) begin(to *session, or *outRoute, seq uint64) {
 	if !g.dirty {
 		g.dirty = true
 		g.sess.touched = append(g.sess.touched, g)
 		g.buf = newSegment()
 	}
+	if g.to != to {
+		g.reset() // what was for a connection that is gone
+		g.to = to
+	}
 	if len(g.buf) >= segmentSize*3/4 {
 		g.handOver()
 	}
-	if !or.started.Load() {
-		or.started.Store(true)
+	if or.started.Load() != to {
+		or.started.Store(to)
 		var scratch [32]byte
 		g.buf = carrier.AppendFrame(g.buf, wire.Route{Route: or.id, Seq: max(seq, 1)}.Append(scratch[:0]))
 	}
@@ -60,25 +65,26 @@ func (g *gather) added(or *outRoute, flags wire.Flags, payload, size int) {
 }
 
 // lost tells the peer of events that cannot be passed to it.
-func (g *gather) lost(or *outRoute, seq, n uint64) {
-	g.begin(or, seq)
+func (g *gather) lost(to *session, or *outRoute, seq, n uint64) {
+	g.begin(to, or, seq)
 	var scratch [32]byte
 	g.buf = carrier.AppendFrame(g.buf, wire.Lost{Route: or.id, Count: n, Reason: uint8(sig.LossBadPayload)}.Append(scratch[:0]))
 	g.link.stats.lost(sig.LossBadPayload, n)
 }
 
 // control appends another frame of the route.
-func (g *gather) control(or *outRoute, seq uint64, frame []byte) {
-	g.begin(or, seq)
+func (g *gather) control(to *session, or *outRoute, seq uint64, frame []byte) {
+	g.begin(to, or, seq)
 	g.buf = carrier.AppendFrame(g.buf, frame)
 }
 
-// handOver queues the batch for writing.
+// handOver queues the batch for writing, unless its connection is gone: then the
+// number of the next event tells the peer what it has missed.
 func (g *gather) handOver() {
 	l := g.link
 	l.mu.Lock()
 	s := l.sess
-	if s == nil {
+	if s == nil || s != g.to {
 		l.mu.Unlock()
 		g.reset()
 		return
@@ -109,7 +115,7 @@ func (s *session) flush() {
 		if len(g.buf) > 0 {
 			g.handOver()
 		}
-		g.dirty = false
+		g.dirty, g.to = false, nil
 		freeSegment(g.buf)
 		g.buf = nil
 	}

@@ -164,11 +164,11 @@ func (ir *inRoute) forward(rt *sig.Route, flags wire.Flags, payload []byte) {
 			ir.transcode(out, to, flags, payload)
 			continue
 		case len(payload)+eventOverhead > to.maxFrame:
-			out.g.lost(out.or, ir.next-1, 1)
+			out.g.lost(to, out.or, ir.next-1, 1)
 			continue
 		}
 		g := out.g
-		g.begin(out.or, ir.next-1)
+		g.begin(to, out.or, ir.next-1)
 		start := len(g.buf)
 		if built != nil {
 			g.buf = append(g.buf, built...)
@@ -185,10 +185,10 @@ func (ir *inRoute) forward(rt *sig.Route, flags wire.Flags, payload []byte) {
 func (ir *inRoute) transcode(out outRef, to *session, flags wire.Flags, payload []byte) {
 	data, err := codec.Transcode(nil, ir.sess.codec, to.codec, payload)
 	if err != nil || len(data)+eventOverhead > to.maxFrame {
-		out.g.lost(out.or, ir.next-1, 1)
+		out.g.lost(to, out.or, ir.next-1, 1)
 		return
 	}
-	out.g.begin(out.or, ir.next-1)
+	out.g.begin(to, out.or, ir.next-1)
 	start := len(out.g.buf)
 	out.g.buf = appendEventFrame(out.g.buf, flags, out.or.id, data)
 	out.g.added(out.or, flags, len(data), len(out.g.buf)-start)

@@ -63,8 +63,8 @@ func (s *session) onRoute(e *wire.Route) error {
 	if ir == nil {
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("ROUTE of route %d, which was not announced", e.Route))
 	}
-	gap := ir.known && !ir.lapsed.Swap(false) && e.Seq > ir.next
-	if gap {
+	lapsed := ir.lapsed.Swap(false)
+	if ir.known && !lapsed && e.Seq > ir.next {
 		s.lostHere(ir, e.Seq-ir.next, sig.LossConnection)
 	}
 	if e.Seq != ir.next {
@@ -79,7 +79,7 @@ func (s *session) onRoute(e *wire.Route) error {
 func (ir *inRoute) restart() {
 	if rt := ir.rt.Load(); rt != nil {
 		for _, out := range ir.targets(rt) {
-			out.or.started.Store(false)
+			out.or.started.Store(nil)
 		}
 	}
 }
@@ -94,7 +94,7 @@ func (s *session) onLost(e *wire.Lost) error {
 	s.lostHere(ir, e.Count, sig.LossReason(e.Reason))
 	if rt := ir.rt.Load(); rt != nil {
 		for _, out := range ir.targets(rt) {
-			out.g.control(out.or, ir.next, wire.Lost{Route: out.or.id, Count: e.Count, Reason: e.Reason}.Append(nil))
+			out.g.control(out.or.link.current.Load(), out.or, ir.next, wire.Lost{Route: out.or.id, Count: e.Count, Reason: e.Reason}.Append(nil))
 		}
 	}
 	ir.next += e.Count

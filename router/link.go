@@ -246,7 +246,9 @@ func (l *link) Target(rt *sig.Route) sig.Target {
 	if a == nil {
 		return nil
 	}
-	return a.routes[rt.Index()]
+	or := a.routes[rt.Index()]
+	or.started.Store(nil) // an emission under way may have come after Detached
+	return or
 }
 
 // Detached notes that the peer no longer wants the route's events: it will be
@@ -259,7 +261,7 @@ func (l *link) Detached(rt *sig.Route) {
 		return
 	}
 	or := a.routes[rt.Index()]
-	or.started.Store(false)                                // held-back events under way keep their places: the peer still returns them
+	or.started.Store(nil)                                  // held-back events under way keep their places: the peer still returns them
 	l.node.group.Go(func() { settleAll([]*outRoute{or}) }) // ends at once: settling needs other links' locks
 }
 

@@ -41,7 +41,6 @@ func (l *link) open(s *session) {
 	items, lost := l.offline.empty()
 	for _, a := range l.inOrder() {
 		for _, or := range a.routes {
-			or.started.Store(false)
 			or.forgetHeld()
 		}
 		if s.announceLocked(a); a.known {
@@ -74,7 +73,6 @@ func (l *link) close(s *session) {
 	var routes []*outRoute
 	for _, a := range l.byNumber {
 		for _, or := range a.routes {
-			or.started.Store(false)
 			or.forgetHeld()
 			routes = append(routes, or)
 		}

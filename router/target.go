@@ -17,10 +17,10 @@ type outRoute struct {
 	rt   *sig.Route
 	id   uint32
 
-	// started: the peer knows the number of the next event (ROUTE was sent).
-	// Of a remote route only its owner's reader sets it, of a local one
-	// whoever holds the link's lock.
-	started atomic.Bool
+	// started is the connection on which the peer knows the number of the next
+	// event (ROUTE was sent). Of a remote route only its owner's reader sets
+	// it, of a local one whoever holds the link's lock; anybody may set nil.
+	started atomic.Pointer[session]
 
 	// Guarded by link.mu.
 	gone     bool  // the sender has left
@@ -79,7 +79,7 @@ const eventOverhead = 1 + 5
 
 // startRouteLocked tells the peer the number of the route's next event.
 func (s *session) startRouteLocked(or *outRoute, seq uint64) {
-	if or.started.Swap(true) {
+	if or.started.Swap(s) == s {
 		return
 	}
 	var scratch [32]byte
