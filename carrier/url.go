@@ -8,22 +8,33 @@ import (
 )
 
 // Parse parses an address such as "tcp://127.0.0.1:7440". A missing scheme is
-// an error that shows how to write it.
+// an error that shows how to write it, and so is a scheme with nothing behind
+// it.
 func Parse(addr string) (*url.URL, error) {
 	if !strings.Contains(addr, "://") {
-		return nil, fmt.Errorf("address %q has no scheme: write it as a URL, for example tcp://%s", addr, example(addr))
+		return nil, noScheme(addr)
 	}
 	u, err := url.Parse(addr)
 	if err != nil {
 		return nil, fmt.Errorf("address %q is no URL: %w", addr, unwrapURL(err))
 	}
+	if !strings.HasPrefix(addr[len(u.Scheme):], "://") {
+		return nil, noScheme(addr) // the "://" is somewhere further on
+	}
 	if u.User != nil {
 		return nil, fmt.Errorf("address %s: a user name or password does not belong into an address", u.Redacted())
+	}
+	if u.Host == "" && u.Path == "" {
+		return nil, fmt.Errorf("address %q names nothing behind its scheme: write for example tcp://%s", addr, example(""))
 	}
 	if u.Fragment != "" {
 		return nil, fmt.Errorf("address %q: what follows # has no meaning here", addr)
 	}
 	return u, nil
+}
+
+func noScheme(addr string) error {
+	return fmt.Errorf("address %q has no scheme: write it as a URL, for example tcp://%s", addr, example(addr))
 }
 
 // example turns what somebody typed into something that could follow "tcp://".
