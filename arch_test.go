@@ -3,6 +3,7 @@ package gosig_test
 import (
 	"fmt"
 	"go/ast"
+	"go/build/constraint"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -91,6 +92,7 @@ func TestArchitecture(t *testing.T) {
 	t.Run("every package has a doc comment", func(t *testing.T) { checkPackageDocs(t, files) })
 	t.Run("files stay short", func(t *testing.T) { checkLength(t, files) })
 	t.Run("nothing registers itself", func(t *testing.T) { checkInit(t, files) })
+	t.Run("allocations are counted without the race detector", func(t *testing.T) { checkAllocs(t, files) })
 }
 
 func checkFolders(t *testing.T, files []goFile) {
@@ -189,6 +191,19 @@ func checkInit(t *testing.T, files []goFile) {
 	}
 }
 
+// checkAllocs: the race detector allocates on its own account and makes
+// sync.Pool forget on purpose, so that counts under it mean nothing.
+func checkAllocs(t *testing.T, files []goFile) {
+	for _, f := range files {
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "AllocsPerRun" && f.builtUnderRace() {
+				t.Errorf("%s: AllocsPerRun under the race detector: move the test to alloc_test.go with //go:build !race", f.at(n))
+			}
+			return true
+		})
+	}
+}
+
 // TestTable checks the table itself, so that a rule cannot be lost by a slip.
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
@@ -245,6 +260,20 @@ func skipFolder(folder string) bool {
 }
 
 func (f goFile) at(n ast.Node) string { return f.pos.Position(n.Pos()).String() }
+
+// builtUnderRace reports whether no build constraint keeps the file out of tests
+// under the race detector.
+func (f goFile) builtUnderRace() bool {
+	for _, group := range f.syntax.Comments {
+		for _, c := range group.List {
+			expr, err := constraint.Parse(c.Text)
+			if err == nil && !expr.Eval(func(string) bool { return true }) {
+				return false
+			}
+		}
+	}
+	return true
+}
 
 func foldersOf(files []goFile) []string {
 	folders := map[string]bool{}

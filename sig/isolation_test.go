@@ -85,27 +85,3 @@ func TestHandlersMayCallAnything(t *testing.T) {
 	require.NoError(t, s.Emit("e", 1))
 	require.Equal(t, []string{"present s", "snapshot done "}, j.all(), "P4: no lock is held")
 }
-
-func TestEmitDoesNotAllocate(t *testing.T) {
-	type reading struct {
-		A, B float64
-		Name string
-	}
-	r, _ := newRegistry(t)
-	s := connect(t, r, "s", "none", "one", "ten", "queued", "any")
-	n := 0
-	handler := func(sig.EventOf[reading]) { n++ }
-	subscribe(t, r, "s", "one", handler)
-	for range 10 {
-		subscribe(t, r, "s", "ten", handler)
-	}
-	subscribe(t, r, "s", "queued", func(sig.EventOf[reading]) {}, &sig.SubscribeOptions{Queue: 4})
-	for _, event := range []sig.Name{"none", "one", "ten"} {
-		e := must(sig.NewEmitter[reading](s, event))
-		require.Zero(t, testing.AllocsPerRun(1000, func() { _ = e.Emit(reading{A: 1}) }), "typed, %s", event)
-	}
-	require.Equal(t, 11*1001, n)
-	subscribe(t, r, "s", "any", func(sig.Event) {})
-	var v any = reading{}
-	require.Zero(t, testing.AllocsPerRun(1000, func() { _ = s.Emit("any", v) }), "by name")
-}

@@ -229,20 +229,6 @@ func TestSmallBatchesAreGathered(t *testing.T) {
 	}
 }
 
-// TestSameContextCostsNothing: a loop under one context allocates nothing.
-func TestSameContextCostsNothing(t *testing.T) {
-	w := &timed{}
-	conn := stream.New(w, nil)
-	defer conn.Close()
-	b := batch("hello")
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	for name, ctx := range map[string]context.Context{"background": context.Background(), "cancellable": ctx} {
-		_ = conn.Send(ctx, b, b)
-		assert.Zero(t, testing.AllocsPerRun(100, func() { _ = conn.Send(ctx, b, b) }), name)
-	}
-}
-
 // timed has deadlines.
 type timed struct{ input }
 

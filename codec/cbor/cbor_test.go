@@ -286,13 +286,6 @@ func TestNoMemoryByDeclaredLength(t *testing.T) {
 	assert.Less(t, result.AllocedBytesPerOp(), int64(100*len(data)))
 }
 
-func TestAppendAllocates(t *testing.T) {
-	c, dst := cbor.New(), make([]byte, 0, 1024)
-	tree := map[string]any{"temp": 21.5, "unit": "°C", "list": []any{int64(1), true, nil}}
-	allocs := testing.AllocsPerRun(100, func() { dst, _ = c.Append(dst[:0], tree) })
-	assert.Zero(t, allocs, "a plain tree into a buffer with room")
-}
-
 func TestWithLimits(t *testing.T) {
 	c := cbor.WithLimits(codec.Limits{Depth: 2, Elements: 3})
 	for data, ok := range map[string]bool{

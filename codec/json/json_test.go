@@ -218,13 +218,6 @@ func TestWithLimits(t *testing.T) {
 	}
 }
 
-func TestAppendAllocates(t *testing.T) {
-	c, dst := gosigjson.New(), make([]byte, 0, 1024)
-	tree := map[string]any{"temp": 21.5, "unit": "°C", "list": []any{int64(1), true, nil}}
-	allocs := testing.AllocsPerRun(100, func() { dst, _ = c.Append(dst[:0], tree) })
-	assert.Zero(t, allocs, "a plain tree into a buffer with room")
-}
-
 func FuzzDecode(f *testing.F) {
 	for data := range malformed {
 		if len(data) < 1000 {
