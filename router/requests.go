@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -100,8 +101,12 @@ func (s *session) request(ctx context.Context, to *sig.Sender, method sig.Name, 
 }
 
 // ctxError turns the end of a context into the error a caller in one process
-// would get.
+// would get. The registry ends it with a cause of its own when the sender leaves.
 func ctxError(ctx context.Context, text string) error {
+	var cause *sig.Error
+	if errors.As(context.Cause(ctx), &cause) {
+		return cause
+	}
 	if ctx.Err() == context.DeadlineExceeded {
 		return sig.NewError(sig.CodeTimeout, text)
 	}
@@ -138,9 +143,7 @@ const requestOverhead = 1 + 10 + 5 + 10 + 2 + 255
 // ask sends a request and enters it in the table.
 func (s *session) ask(a *asked, method sig.Name, timeout uint64, payload []byte) error {
 	l := s.link
-	l.mu.Lock()
-	ps := s.bySender[a.sender]
-	l.mu.Unlock()
+	ps := s.announcedAs(a.sender)
 	if ps == nil {
 		return sig.NewError(sig.CodeConnectionLost, quoted(a.sender.Name()))
 	}
@@ -156,6 +159,22 @@ func (s *session) ask(a *asked, method sig.Name, timeout uint64, payload []byte)
 	t.mu.Unlock()
 	l.send(s, wire.Request{ID: a.id, Sender: ps.connect.Sender, TimeoutMS: timeout, Method: string(method), Payload: payload}.Append(nil))
 	return nil
+}
+
+// announcedAs finds the peer's number of a sender. The registry tells others of a
+// sender before connectPeer has noted it here, and they may ask at once.
+func (s *session) announcedAs(sender *sig.Sender) *peerSender {
+	look := func() *peerSender {
+		s.link.mu.Lock()
+		defer s.link.mu.Unlock()
+		return s.bySender[sender]
+	}
+	if ps := look(); ps != nil {
+		return ps
+	}
+	s.peers.Lock()
+	defer s.peers.Unlock()
+	return look()
 }
 
 // drop takes an entry from the table; false if it has been taken already.
