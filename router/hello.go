@@ -196,17 +196,10 @@ func (s *session) agree(theirs wire.Limits) {
 
 // abort tells a peer why there will be no connection, and hangs up.
 func abort(conn carrier.Conn, err error) {
-	e := sig.AsError(err)
-	code := uint16(e.Code)
-	var we *wire.Error
-	if errors.As(err, &we) {
-		code = we.Code
-	} else if code == uint16(sig.CodeHandler) {
-		code = wire.CodeProtocol
-	}
+	code, text := lastWord(err)
 	ctx, cancel := context.WithTimeout(context.Background(), partingTime)
 	defer cancel()
-	frame := wire.Abort{Code: code, Reason: bounded(e.Text)}.Append(nil)
+	frame := wire.Abort{Code: code, Reason: bounded(text)}.Append(nil)
 	if conn.Send(ctx, carrier.AppendFrame(nil, frame)) == nil {
 		linger(ctx, conn)
 	}

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -24,7 +25,12 @@ func (s *session) read() {
 	buf := newBuffer(false)
 	for {
 		batch, err := s.receive(buf)
-		if err != nil {
+		switch {
+		case err == nil:
+		case errors.Is(err, carrier.ErrFrameTooLarge), errors.Is(err, carrier.ErrProtocol):
+			s.violation(err) // the peer can still be told
+			return
+		default:
 			s.fail(err)
 			return
 		}
@@ -195,8 +201,9 @@ func (b *inBatch) compact() {
 
 // deliver runs a batch's items on the handler goroutine.
 func (l *link) deliver(b *inBatch) {
-	for i := range b.items {
-		it := &b.items[i]
+	for b.next < len(b.items) {
+		it := &b.items[b.next]
+		b.next++ // before the handler, which may end its goroutine
 		switch it.kind {
 		case inTask:
 			it.task()

@@ -56,6 +56,7 @@ type session struct {
 	touched []*gather
 	settle  []*inRoute // have had held-back events since the last flush
 	arrived uint64     // events since the last flush
+	latest  *inRoute   // of the last event
 	local   inBatch
 	large   bool
 	wants   map[sig.Pattern]struct{} // what the peer asked for
@@ -65,6 +66,7 @@ type session struct {
 	// peers makes registering and ending the peer's senders one step; held
 	// while the registry is called.
 	peers   sync.Mutex
+	over    bool                     // the session has ended: nothing is registered any more
 	shadows map[sig.Name]*peerSender // names that a local sender still holds
 
 	requests requestTable
@@ -94,7 +96,7 @@ func (s *session) boundLocked() {
 	if s.out.bytes <= bound {
 		return
 	}
-	if lost := s.out.shed(bound * 3 / 4); lost > 0 {
+	if lost := s.out.shed(bound * 3 / 4); lost > 0 { // costs nothing where nothing may be dropped
 		s.link.stats.lost(sig.LossSlowPeer, lost)
 	}
 	if s.out.bytes > 2*bound+2*s.maxFrame {
@@ -225,19 +227,27 @@ func (s *session) cause() error {
 // violation ends the connection because of what the peer sent: it is told the
 // code and the reason, which is counted and logged once (P11).
 func (s *session) violation(err error) {
-	code, text := wire.CodeProtocol, err.Error()
-	var we *wire.Error
-	var se *sig.Error
-	switch {
-	case errors.As(err, &we):
-		code, text = we.Code, we.Text
-	case errors.As(err, &se):
-		code, text = uint16(se.Code), se.Text
-	}
+	code, text := lastWord(err)
 	s.link.stats.violations.Add(1)
 	s.link.log.Warn("protocol violation; connection ended", "peer", s.describe(), "error", err)
 	s.part(wire.Goodbye{Code: code, Reason: bounded(text)}.Append(nil))
 	s.fail(err)
+}
+
+// lastWord is the code and the text that tell a peer what was wrong with what it
+// has sent.
+func lastWord(err error) (code uint16, text string) {
+	var we *wire.Error
+	var se *sig.Error
+	switch {
+	case errors.As(err, &we):
+		return we.Code, we.Text
+	case errors.As(err, &se):
+		return uint16(se.Code), se.Text
+	case errors.Is(err, carrier.ErrFrameTooLarge):
+		return wire.CodeTooLarge, err.Error()
+	}
+	return wire.CodeProtocol, err.Error()
 }
 
 // part sends a last frame and waits a moment for it to be on its way.
