@@ -1,0 +1,157 @@
+package router_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"math/big"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/mem"
+	"github.com/gosig/gosig/carrier/tcp"
+	"github.com/gosig/gosig/codec/cbor"
+	"github.com/gosig/gosig/codec/json"
+	"github.com/gosig/gosig/codec/raw"
+	"github.com/gosig/gosig/router/routertest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestPromises runs the promises in one process, and in the shapes that
+// routers give to several.
+func TestPromises(t *testing.T) {
+	for _, w := range []routertest.World{
+		{},
+		{Setup: overMem, Shape: routertest.Across},
+		{Setup: overMem, Shape: routertest.Up, Senders: json.New()},
+		{Setup: overMem, Shape: routertest.Down, Subscribers: raw.New()},
+		{Setup: overMem, Shape: routertest.Chain, Senders: json.New(), Subscribers: cbor.New()},
+	} {
+		t.Run(w.String(), func(t *testing.T) { routertest.Promises(t, w) })
+	}
+}
+
+// TestCarriers runs all promises over each carrier, the quick ones with each
+// codec.
+func TestCarriers(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		setup func(testing.TB) routertest.Setup
+	}{{"tcp", overTCP}, {"tls", overTLS}, {"unix", overUnix}} {
+		t.Run(c.name, func(t *testing.T) { routertest.Carrier(t, c.setup) })
+	}
+	t.Run("mem", func(t *testing.T) { routertest.Codecs(t, overMem) })
+}
+
+func overMem(testing.TB) routertest.Setup {
+	carriers := []carrier.Carrier{mem.New()}
+	return routertest.Setup{
+		Carriers: carriers, Listen: "mem://:0",
+		As: func(_ testing.TB, principal, addr string) ([]carrier.Carrier, string) {
+			return carriers, addr + "?as=" + principal
+		},
+	}
+}
+
+func overTCP(testing.TB) routertest.Setup {
+	return routertest.Setup{Carriers: []carrier.Carrier{tcp.New(nil)}, Listen: "tcp://127.0.0.1:0"}
+}
+
+func overUnix(t testing.TB) routertest.Setup {
+	dir, err := os.MkdirTemp("", "gosig") // t.TempDir has names with a # in them, too long for a socket
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	n := atomic.Int32{}
+	return routertest.Setup{
+		Carriers: []carrier.Carrier{tcp.New(nil)},
+		Another:  func() string { return "unix://" + filepath.Join(dir, fmt.Sprintf("%d.sock", n.Add(1))) },
+	}
+}
+
+func overTLS(t testing.TB) routertest.Setup {
+	ca := authority()
+	server := ca.issue(t, "spiffe://test/hub")
+	return routertest.Setup{
+		Carriers: []carrier.Carrier{tcp.New(&tcp.Options{Certificate: server, CAs: ca.pool, ClientAuth: tcp.Verify})},
+		Clients:  []carrier.Carrier{tcp.New(&tcp.Options{CAs: ca.pool})},
+		Listen:   "tls://127.0.0.1:0",
+		As: func(t testing.TB, principal, addr string) ([]carrier.Carrier, string) {
+			client := ca.issue(t, "spiffe://test/"+principal)
+			return []carrier.Carrier{tcp.New(&tcp.Options{Certificate: client, CAs: ca.pool})}, addr
+		},
+	}
+}
+
+// ca is a certificate authority for one run of the tests.
+type ca struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	pool *x509.CertPool
+
+	mu     sync.Mutex
+	issued map[string]*tls.Certificate
+}
+
+var authority = sync.OnceValue(func() *ca {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	tmpl := template("CA")
+	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.KeyUsage = true, true, x509.KeyUsageCertSign
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
+	c := &ca{cert: cert, key: key, pool: x509.NewCertPool(), issued: make(map[string]*tls.Certificate)}
+	c.pool.AddCert(cert)
+	return c
+})
+
+// issue makes a certificate for one name, for either side of a connection.
+func (c *ca) issue(t testing.TB, name string) *tls.Certificate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if have := c.issued[name]; have != nil {
+		return have
+	}
+	uri, err := url.Parse(name)
+	require.NoError(t, err)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	tmpl := template(strings.TrimPrefix(name, "spiffe://"))
+	tmpl.URIs, tmpl.IPAddresses = []*url.URL{uri}, []net.IP{net.IPv4(127, 0, 0, 1)}
+	tmpl.KeyUsage = x509.KeyUsageDigitalSignature
+	tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, c.cert, key.Public(), c.key)
+	require.NoError(t, err)
+	c.issued[name] = &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return c.issued[name]
+}
+
+func template(name string) *x509.Certificate {
+	return &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour),
+	}
+}
