@@ -3,6 +3,7 @@ package sig
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 )
 
@@ -18,8 +19,10 @@ func TestHandlerGivesUpWithItsContext(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(tt.cause)
-		if got := handlerError(ctx, ctx.Err()); !errors.Is(got, tt.want) {
-			t.Errorf("P6: %s: got %v, want %v", tt.name, got, tt.want)
+		for _, err := range []error{ctx.Err(), context.Cause(ctx), fmt.Errorf("pot: %w", ctx.Err())} {
+			if got := handlerError(ctx, err); !errors.Is(got, tt.want) {
+				t.Errorf("P6: %s, the handler returns %q: got %v, want %v", tt.name, err, got, tt.want)
+			}
 		}
 	}
 }

@@ -75,6 +75,44 @@ func (r *Registry) request(ctx context.Context, sender, method Name, data any) (
 // Serve asks this sender, wherever it lives. The answer of one in another
 // process may be an [Encoded]; data may be one as well.
 func (s *Sender) Serve(ctx context.Context, method Name, data any) (any, error) {
+	h, err := s.answering(ctx, method)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.bridge != nil:
+		return s.serveRemote(ctx, method, data)
+	}
+	req := &Request{Sender: s.slot.name, Method: method, Data: data}
+	if ctx.Done() == nil {
+		req.makePlain()
+		return s.run(ctx, h, req)
+	}
+	return s.runBeside(ctx, h, req)
+}
+
+// Answer is [Sender.Serve] for a caller with a goroutine to spare, such as a
+// router that bounds how many handlers run: a handler of this process runs on
+// it, and Answer returns when that has returned, however early ctx has ended.
+func (s *Sender) Answer(ctx context.Context, method Name, data any) (any, error) {
+	h, err := s.answering(ctx, method)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.bridge != nil:
+		return s.serveRemote(ctx, method, data)
+	case !s.registry.beginCall():
+		return nil, NewError(CodeClosed, "the registry")
+	}
+	defer s.registry.calls.Done()
+	ctx, call := s.inflight.begin(ctx)
+	defer s.inflight.finish(call)
+	req := &Request{Sender: s.slot.name, Method: method, Data: data}
+	req.makePlain()
+	return s.run(ctx, h, req)
+}
+
+// answering finds the handler of a method; nil if it is in another process.
+func (s *Sender) answering(ctx context.Context, method Name) (RequestHandler, error) {
 	h, declared := s.requests[method]
 	switch {
 	case ctx.Err() != nil:
@@ -83,17 +121,10 @@ func (s *Sender) Serve(ctx context.Context, method Name, data any) (any, error) 
 		return nil, NewError(CodeNoSender, fmt.Sprintf("%q", string(s.slot.name)))
 	case !declared && !s.anything:
 		return nil, NewError(CodeNoMethod, fmt.Sprintf("%s does not answer %q, only %s", s.slot.name, method, listNames(s.methods())))
-	case s.bridge != nil:
-		return s.serveRemote(ctx, method, data)
 	case !declared:
 		h = s.fallback
 	}
-	req := &Request{Sender: s.slot.name, Method: method, Data: data}
-	if ctx.Done() == nil {
-		req.makePlain()
-		return s.run(ctx, h, req)
-	}
-	return s.runBeside(ctx, h, req)
+	return h, nil
 }
 
 // makePlain shows the handler plain values instead of an [Encoded]. If it can be
@@ -180,7 +211,7 @@ func handlerError(ctx context.Context, err error) error {
 			return AsError(err)
 		}
 	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
 		return endOf(ctx)
 	}
 	return NewError(CodeHandler, err.Error())
@@ -192,8 +223,8 @@ func (s *Sender) serveRemote(ctx context.Context, method Name, data any) (any, e
 	defer s.inflight.finish(call)
 	v, err := s.bridge.peer.Request(ctx, s, method, data)
 	var e *Error
-	if err != nil && ctx.Err() != nil && !errors.As(err, &e) {
-		return nil, endOf(ctx)
+	if err != nil && ctx.Err() != nil && (!errors.As(err, &e) || e.Code == CodeCancelled) {
+		return nil, endOf(ctx) // the peer saw it end, and cannot know that the sender has left
 	}
 	return v, err
 }
