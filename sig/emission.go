@@ -1,6 +1,9 @@
 package sig
 
-import "sync"
+import (
+	"fmt"
+	"sync"
+)
 
 // Emission is one event on its way out of this process. The targets of all
 // bridges share it.
@@ -34,6 +37,8 @@ func (em *Emission) Value() any { return em.value }
 // Encode returns the payload as enc writes it. The first call with a key does
 // the work and the others share the result, which nobody may change; a key is
 // comparable and stands for a codec. It can be called from several goroutines.
+// A panic of enc, or of a method of the payload's that it calls, is an
+// [ErrBadPayload].
 func (em *Emission) Encode(key any, enc func(v any) ([]byte, error)) ([]byte, error) {
 	em.mu.Lock()
 	defer em.mu.Unlock()
@@ -42,7 +47,16 @@ func (em *Emission) Encode(key any, enc func(v any) ([]byte, error)) ([]byte, er
 			return em.memo[i].data, em.memo[i].err
 		}
 	}
-	data, err := enc(em.value)
+	data, err := em.encode(enc)
 	em.memo = append(em.memo, encoding{key, data, err})
 	return data, err
+}
+
+func (em *Emission) encode(enc func(v any) ([]byte, error)) (data []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			data, err = nil, NewError(CodeBadPayload, fmt.Sprintf("encoding a %T panicked: %v", em.value, p))
+		}
+	}()
+	return enc(em.value)
 }
