@@ -125,10 +125,19 @@ func (snap *snapshot) emitHeld(v any, places []place) error {
 	return err
 }
 
-func (snap *snapshot) deliverHeld(v any) {
+func (snap *snapshot) deliverHeld(v any) { snap.heldFrom(0, v) }
+
+// heldFrom is deliverHeld from the i-th subscription on, also if a handler ends
+// its goroutine.
+func (snap *snapshot) heldFrom(next int, v any) {
+	defer func() {
+		if next < len(snap.subs) {
+			snap.heldFrom(next+1, v)
+		}
+	}()
 	rt := snap.route
-	for _, sub := range snap.subs {
-		sub.recv.held(Event{rt.sender.slot.name, rt.name, v})
+	for ; next < len(snap.subs); next++ {
+		snap.subs[next].recv.held(Event{rt.sender.slot.name, rt.name, v})
 	}
 }
 

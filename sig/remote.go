@@ -114,8 +114,20 @@ func (snap *snapshot) deliverRemote(p Encoded, done func()) {
 		re.plain = &plainPayload{}
 		done = countdown(len(snap.subs), done)
 	}
-	for _, sub := range snap.subs {
-		sub.recv.remote(re, done)
+	snap.remoteFrom(0, re, done)
+}
+
+// remoteFrom gives the event to the subscriptions from the i-th on, in order. A
+// handler may end its goroutine (t.FailNow does): those behind it get the event
+// on its way out.
+func (snap *snapshot) remoteFrom(next int, re remoteEvent, done func()) {
+	defer func() {
+		if next < len(snap.subs) {
+			snap.remoteFrom(next+1, re, done)
+		}
+	}()
+	for ; next < len(snap.subs); next++ {
+		snap.subs[next].recv.remote(re, done)
 	}
 }
 
