@@ -201,9 +201,8 @@ func (b *inBatch) compact() {
 
 // deliver runs a batch's items on the handler goroutine.
 func (l *link) deliver(b *inBatch) {
-	for b.next < len(b.items) {
-		it := &b.items[b.next]
-		b.next++ // before the handler, which may end its goroutine
+	for i := range b.items {
+		it := &b.items[i]
 		switch it.kind {
 		case inTask:
 			it.task()
