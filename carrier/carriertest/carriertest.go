@@ -48,8 +48,8 @@ type Options struct {
 	// Bytes is how many the cases that need many move, each way; default
 	// 4 MiB. Less for a slow medium.
 	Bytes int
-	// Patience is how long the suite waits for what must happen; default
-	// 20 s.
+	// Patience is how long the suite waits while nothing at all moves;
+	// default 20 s.
 	Patience time.Duration
 	// CancelBreaks says that a Receive whose context ends breaks the Conn,
 	// and that the documentation of the carrier says so.

@@ -172,6 +172,7 @@ func (k *kit) sendAll(c carrier.Conn, frames [][]byte, per int) <-chan result[an
 			if err := c.Send(ctx, batchOf(rest[:n]...)); err != nil {
 				return nil, err
 			}
+			k.steps.Add(1)
 			rest = rest[n:]
 		}
 		return nil, nil

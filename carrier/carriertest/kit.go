@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,10 @@ type kit struct {
 	*testing.T
 	Options
 	rule string
+
+	// steps counts what has moved, frames received and batches sent: while
+	// it grows nothing is stuck, however slow the machine.
+	steps atomic.Int64
 
 	mu      sync.Mutex
 	closers []io.Closer
@@ -67,11 +72,12 @@ func (k *kit) closeLater(c io.Closer) {
 
 func (k *kit) closeAll() {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, c := range k.closers {
+	closers, cancels := k.closers, k.cancels
+	k.mu.Unlock() // a Close may wait for a deadline, which takes the lock
+	for _, c := range closers {
 		_ = c.Close() // what Close returns is a case of its own
 	}
-	for _, cancel := range k.cancels {
+	for _, cancel := range cancels {
 		cancel()
 	}
 }
@@ -85,12 +91,25 @@ func (k *kit) parse(addr string) *url.URL {
 	return u
 }
 
-// deadline returns a context for what must not take long.
+// deadline returns a context for what must not get stuck: it ends when nothing
+// has moved for as long as Patience.
 func (k *kit) deadline() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), k.Patience)
+	ctx, cancel := context.WithCancel(context.Background())
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.cancels = append(k.cancels, cancel)
+	last := k.steps.Load()
+	var t *time.Timer
+	t = time.AfterFunc(k.Patience, func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if now := k.steps.Load(); now != last && ctx.Err() == nil {
+			last = now
+			t.Reset(k.Patience)
+			return
+		}
+		cancel()
+	})
+	k.cancels = append(k.cancels, func() { t.Stop(); cancel() })
 	return ctx
 }
 
@@ -120,17 +139,24 @@ func begin[T any](f func() (T, error)) <-chan result[T] {
 	return ch
 }
 
-// end waits for what begin began. Not ending is what breaks the rule.
+// end waits for what begin began, as long as something moves. Not ending is
+// what breaks the rule.
 func end[T any](k *kit, ch <-chan result[T], what string) (T, error) {
 	k.Helper()
 	t := time.NewTimer(k.Patience)
 	defer t.Stop()
-	select {
-	case r := <-ch:
-		return r.value, r.err
-	case <-t.C:
-		k.broken(what+" still blocks after "+k.Patience.String(), "it returns")
-		panic("not reached")
+	for last := k.steps.Load(); ; {
+		select {
+		case r := <-ch:
+			return r.value, r.err
+		case <-t.C:
+		}
+		now := k.steps.Load()
+		if now == last {
+			k.broken(what+" still blocks after "+k.Patience.String(), "it returns")
+		}
+		last = now
+		t.Reset(k.Patience)
 	}
 }
 
@@ -201,6 +227,7 @@ func (k *kit) receive(c carrier.Conn, n int) ([][]byte, error) {
 		if err != nil {
 			return got, err
 		}
+		k.steps.Add(1)
 		if err := carrier.Check(batch, c.Traits().MaxFrame); err != nil {
 			return got, errors.Join(errors.New("a batch was returned that is not of whole frames"), err)
 		}
@@ -211,9 +238,7 @@ func (k *kit) receive(c carrier.Conn, n int) ([][]byte, error) {
 			got = append(got, bytes.Clone(f))
 		}
 		buf = batch[:cap(batch)]
-		for i := range buf {
-			buf[i] = 0xAA
-		}
+		scribble(buf)
 	}
 	return got, nil
 }
