@@ -1,6 +1,7 @@
 package sig
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -46,6 +47,10 @@ func (r *Registry) Watch(sender Name, h func(PresenceChange), opts *SubscribeOpt
 	if h == nil {
 		return nil, fmt.Errorf("watch %s: no handler", sender)
 	}
+	opts, err := lossless(opts)
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", sender, err)
+	}
 	w := &watch{handler: h, ready: opts != nil && opts.Queue > 0}
 	s := newSubscriber(r, Pattern{sender, EventConnect}, w.handle, opts)
 	s.convert = presenceChange
@@ -69,6 +74,22 @@ func (r *Registry) Watch(sender Name, h func(PresenceChange), opts *SubscribeOpt
 		w.begin(s, snapshotEvents(snapshot))
 	}
 	return s.sub, nil
+}
+
+// lossless are the options with a policy that drops nothing.
+func lossless(opts *SubscribeOptions) (*SubscribeOptions, error) {
+	if opts == nil || opts.Queue <= 0 {
+		return opts, nil
+	}
+	switch opts.Policy {
+	case DropOldest: // what the zero value says elsewhere
+		o := *opts
+		o.Policy = Disconnect
+		return &o, nil
+	case Block, Disconnect:
+		return opts, nil
+	}
+	return nil, errors.New("a queue that drops changes would make what is watched wrong; use the policy Disconnect or Block")
 }
 
 // watch keeps changes back until the snapshot has been told.
@@ -126,9 +147,10 @@ func snapshotEvents(snapshot []Presence) []EventOf[PresenceChange] {
 	return append(events, EventOf[PresenceChange]{Name: EventConnect, Data: PresenceChange{Kind: SnapshotDone}})
 }
 
-// fill puts events in whatever the bound is.
+// fill puts events in beyond the bound.
 func (q *queue[T]) fill(events []EventOf[T]) {
 	q.mu.Lock()
+	q.bound += len(events)
 	for _, ev := range events {
 		q.arrived++
 		q.append(ev, true)
