@@ -54,6 +54,13 @@ type Peer interface {
 	Sync(ctx context.Context) error
 }
 
+// Refuser is a [Peer] that knows which patterns the other side does not grant.
+type Refuser interface {
+	// Refused says why the pattern is not in force over there; nil if it is,
+	// or if that is not known yet. After Sync it is.
+	Refused(p Pattern) error
+}
+
 // Target receives the events of one route on behalf of a peer. Its methods can
 // be called from several goroutines at once.
 type Target interface {

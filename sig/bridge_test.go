@@ -350,6 +350,30 @@ func TestSync(t *testing.T) {
 	require.NoError(t, sub.InForce(t.Context()))
 }
 
+// strict is a peer whose other side grants nothing of a sender "secret".
+type strict struct{ *fakePeer }
+
+func (strict) Refused(p sig.Pattern) error {
+	if p.Sender == "secret" {
+		return sig.NewError(sig.CodeDenied, p.String())
+	}
+	return nil
+}
+
+// TestRefusedSubscription: whoever waits for a subscription learns that it will
+// never be in force; others do not.
+func TestRefusedSubscription(t *testing.T) {
+	r, _ := newRegistry(t)
+	p := &fakePeer{journal: newJournal(), targets: make(map[*sig.Route]*fakeTarget), sync: func(context.Context) error { return nil }}
+	var err error
+	p.bridge, err = r.Attach(strict{p})
+	require.NoError(t, err)
+	require.ErrorIs(t, subscribe(t, r, "secret", "e", func(sig.Event) {}).InForce(t.Context()), sig.ErrDenied)
+	require.NoError(t, subscribe(t, r, "s", "e", func(sig.Event) {}).InForce(t.Context()))
+	require.NoError(t, subscribe(t, r, "secret", sig.EventConnect, func(sig.Event) {}).InForce(t.Context()), "presence comes unasked")
+	require.NoError(t, r.Sync(t.Context()))
+}
+
 func TestClosedBridge(t *testing.T) {
 	r, _ := newRegistry(t)
 	j := newJournal()

@@ -3,6 +3,7 @@ package sig
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -10,9 +11,7 @@ import (
 // router, so that events emitted elsewhere from now on arrive. With no router
 // it returns at once.
 func (r *Registry) Sync(ctx context.Context) error {
-	r.mu.RLock()
-	bridges := append([]*Bridge(nil), r.bridges...)
-	r.mu.RUnlock()
+	bridges := r.attached()
 	if len(bridges) == 1 {
 		return bridges[0].peer.Sync(ctx)
 	}
@@ -22,6 +21,26 @@ func (r *Registry) Sync(ctx context.Context) error {
 		wg.Go(func() { errs[i] = b.peer.Sync(ctx) }) // ends with ctx at the latest
 	}
 	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (r *Registry) attached() []*Bridge {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Clone(r.bridges)
+}
+
+// refusal is what a router has against a pattern, nil if none has anything.
+func (r *Registry) refusal(p Pattern) error {
+	if p.Event.Reserved() {
+		return nil // presence comes unasked, and losses are told here
+	}
+	var errs []error
+	for _, b := range r.attached() {
+		if f, ok := b.peer.(Refuser); ok {
+			errs = append(errs, f.Refused(p))
+		}
+	}
 	return errors.Join(errs...)
 }
 

@@ -269,8 +269,14 @@ func (s *Subscription) Done() <-chan struct{} { return s.done }
 func (s *Subscription) Pattern() Pattern { return s.pattern }
 
 // InForce waits until the subscription has reached every router that must know
-// of it, so that events emitted elsewhere afterwards arrive here.
-func (s *Subscription) InForce(ctx context.Context) error { return s.registry.Sync(ctx) }
+// of it, so that events emitted elsewhere afterwards arrive here. The error of a
+// router that does not grant it is its refusal, for example an [ErrLimit].
+func (s *Subscription) InForce(ctx context.Context) error {
+	if err := s.registry.Sync(ctx); err != nil {
+		return err
+	}
+	return s.registry.refusal(s.pattern)
+}
 
 // SubscriptionStats count a subscription's events.
 type SubscriptionStats struct {
