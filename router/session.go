@@ -40,7 +40,6 @@ type session struct {
 	writer  sync.WaitGroup
 
 	heard     atomic.Bool  // something arrived since the keepalive last looked
-	quiet     atomic.Int64 // how many looks in a row heard nothing
 	writeEnds atomic.Int64 // unix nanoseconds by which the write under way must be done; 0: none
 
 	// Guarded by link.mu.
