@@ -56,8 +56,17 @@ func (j *journal[T]) await(k *kit, what string, enough func([]T) bool) []T {
 // awaitOne waits for the first item that is as wanted.
 func (j *journal[T]) awaitOne(k *kit, what string, wanted func(T) bool) (found T) {
 	k.Helper()
-	items := j.await(k, what, func(items []T) bool { return slices.ContainsFunc(items, wanted) })
-	return items[slices.IndexFunc(items, wanted)]
+	seen := 0
+	items := j.await(k, what, func(items []T) bool {
+		i := slices.IndexFunc(items[seen:], wanted)
+		if i < 0 {
+			seen = len(items)
+			return false
+		}
+		seen += i
+		return true
+	})
+	return items[seen]
 }
 
 // tail keeps messages short.

@@ -30,7 +30,6 @@ type kit struct {
 	*testing.T
 	world    World
 	setup    Setup
-	net      *faults
 	ctx      context.Context // ends with the case, or with patience
 	warnings journal[sig.Warning]
 	log      logBuffer
@@ -51,7 +50,6 @@ func run(t *testing.T, w World, p promise) {
 	})
 	if w.Setup != nil {
 		k.setup = w.Setup(t)
-		k.net = &faults{}
 	}
 	p.run(k)
 	for _, warning := range k.warnings.all() {
@@ -175,6 +173,7 @@ type client struct {
 	k      *kit
 	reg    *sig.Registry
 	router *router.ClientRouter
+	net    faults // what it dials through
 	states journal[router.State]
 }
 
@@ -186,7 +185,7 @@ func (k *kit) dial(reg *sig.Registry, o options, addrs ...string) *client {
 		o.codec = cbor.New()
 	}
 	if o.carriers == nil {
-		o.carriers = k.net.around(k.setup.clients())
+		o.carriers = c.net.around(k.setup.clients())
 	}
 	r, err := router.NewClientRouter(reg, addrs, &router.ClientOptions{
 		Carriers: o.carriers, Codecs: []codec.Codec{o.codec}, Name: reg.Name(),

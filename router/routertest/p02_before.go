@@ -31,7 +31,7 @@ func afterItsSender(k *kit) {
 	s := k.open(options{})
 	sp := k.connect(s, "kitchen", sig.Spec{Events: []sig.Name{"temp"}})
 	sp.say("temp", 1, 1) // nobody listens yet
-	k.awaitPresent(s.to, "kitchen")
+	sp.finish()
 	e := k.listen(s.to, "kitchen", "temp", nil)
 	sp.say("temp", 2, 3)
 	sp.finish()

@@ -130,7 +130,7 @@ func nested(k *kit) {
 
 func disconnectLast(k *kit) {
 	s := k.open(options{})
-	n := 2000
+	n := 1000
 	inline := k.listen(s.to, "kitchen", sig.Any, nil)
 	queued := k.listen(s.to, "kitchen", sig.Any, &sig.SubscribeOptions{Queue: n + 10})
 	sp := k.connect(s, "kitchen", sig.Spec{Events: []sig.Name{"temp"}})
@@ -164,8 +164,11 @@ func lives(k *kit) {
 // burst is more than any buffer that is counted in events.
 func burst(k *kit) {
 	n := 100_000
-	if k.world.Brief {
-		n = 10_000
+	switch {
+	case k.world.Brief:
+		n = 5_000
+	case k.world.Shape != Across:
+		n = 20_000
 	}
 	s := k.open(options{})
 	e := k.listen(s.to, "kitchen", "temp", nil)

@@ -160,7 +160,7 @@ func lostConnection(k *kit) {
 	sp := k.connect(s, "kitchen", sig.Spec{Events: []sig.Name{"temp"}})
 	sp.say("temp", 1, 1)
 	sp.finish()
-	s.cutOnce(k)
+	cut(k, s.clients...)()
 	sp.say("temp", 2, 2)
 	sp.finish()
 	e.await("kitchen temp 2")
@@ -183,7 +183,9 @@ func silentPeer(k *kit) {
 	sp := k.connect(s, "kitchen", sig.Spec{Events: []sig.Name{"temp"}})
 	sp.say("temp", 1, 1)
 	sp.finish()
-	s.net.swallow()
+	for _, c := range s.clients {
+		c.net.swallow()
+	}
 	e.await("kitchen #disconnect")
 	for _, c := range s.clients {
 		c.awaitConnected(2)

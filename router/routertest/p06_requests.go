@@ -233,8 +233,10 @@ func cutInFlight(k *kit) {
 	result := make(chan error, 1)
 	go func() { _, err := s.to.Request(k.ctx, "desk", "wait", nil); result <- err }() // ends with the connection
 	receive(k, began, "the handler")
-	s.net.refuse(true)
-	s.net.cut()
+	for _, c := range s.clients {
+		c.net.refuse(true)
+		c.net.cut()
+	}
 	k.is(receive(k, result, "the caller to return"), sig.ErrConnectionLost, "P6: the connection was lost")
 	receive(k, ended, "the handler's context to end")
 	_, err := s.to.Request(k.ctx, "desk", "wait", nil)

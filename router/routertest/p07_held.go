@@ -55,7 +55,7 @@ func heldBackEmission(k *kit) {
 	emitted.await(k, "the queue to be full", func(all []int) bool { return len(all) >= 8 })
 	for i := 1; i <= 200; i++ { // a whole way each, beside the one that waits
 		k.must(beside.EmitWait(k.ctx, "temp", k.num(i)), "emit beside")
-		quick.await(fmt.Sprintf("quick temp %d", i))
+		quick.awaitLen(i)
 	}
 	if out := len(emitted.all()); out > 8+4*16+8 {
 		k.Errorf("P7: %d events were emitted before the subscriber has taken one", out)

@@ -164,7 +164,7 @@ func badPayload(k *kit) {
 
 // lossesAddUp overruns every buffer on the way while a handler is busy.
 func lossesAddUp(k *kit) {
-	s := k.open(options{limits: router.Limits{InboundBytes: 16 << 10, OutboundBytes: 32 << 10}})
+	s := k.open(options{limits: router.Limits{InboundBytes: 16 << 10, OutboundBytes: 4 << 10}})
 	for _, queue := range []int{0, 10} {
 		g := k.gate()
 		name := sig.Name(fmt.Sprintf("kitchen/%d", queue))
@@ -172,7 +172,7 @@ func lossesAddUp(k *kit) {
 		sp := k.connect(s, name, sig.Spec{Events: []sig.Name{"temp"}})
 		sp.say("temp", 1, 1)
 		receive(k, g.reached, "the handler")
-		n := 20_000
+		n := 6_000
 		sp.say("temp", 2, n)
 		_, err := s.to.Request(k.ctx, "nobody", "any", nil) // the reader still reads
 		k.is(err, sig.ErrNoSender, "P7: beside a busy handler")

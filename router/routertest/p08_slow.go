@@ -1,7 +1,6 @@
 package routertest
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/gosig/gosig/router"
@@ -38,7 +37,7 @@ func (p *pair) goesOn() {
 	p.k.Helper()
 	p.said++
 	p.k.must(p.sp.Emit("word", p.k.num(p.said)), "emit beside")
-	p.ear.await(fmt.Sprintf("bystander word %d", p.said))
+	p.ear.awaitLen(p.said)
 }
 
 // undisturbed checks that every word has come, once and in order.
@@ -52,7 +51,7 @@ func (p *pair) undisturbed() {
 
 // stopsReading: a peer subscribes to everything and takes nothing.
 func stopsReading(k *kit) {
-	o := options{limits: router.Limits{OutboundBytes: 256 << 10, WriteTimeout: 500 * time.Millisecond, InboundBytes: 1 << 20}}
+	o := options{limits: router.Limits{OutboundBytes: 16 << 10, WriteTimeout: 500 * time.Millisecond}}
 	srv := k.serve("hub", o)
 	others := k.pair(srv, options{})
 	deaf := k.greet(srv.addr)
@@ -60,13 +59,13 @@ func stopsReading(k *kit) {
 	deaf.sync()
 	siren, err := srv.reg.Connect("siren", sig.Spec{Events: []sig.Name{"noise"}})
 	k.must(err, "connect")
-	payload := k.filler(64 << 10)
+	payload := k.filler(8 << 10)
 	over := func(ev router.ClientEvent) bool { return !ev.Open && ev.Client.Name == "by hand" }
 	for {
 		if events := srv.clients.all(); anyOf(events, over) {
 			break
 		}
-		for range 20 {
+		for range 50 {
 			k.must(siren.Emit("noise", payload), "P8: emitting to a peer that stops reading")
 		}
 		others.goesOn()

@@ -2,6 +2,7 @@ package routertest
 
 import (
 	"bytes"
+	"github.com/gosig/gosig/router"
 	"math/rand/v2"
 
 	"github.com/gosig/gosig/sig"
@@ -93,7 +94,7 @@ func badFrames(k *kit) {
 
 // randomFrames: whatever comes, the server stands.
 func randomFrames(k *kit) {
-	srv := k.serve("hub", options{})
+	srv := k.serve("hub", options{limits: router.Limits{ConnectionsPerID: 1000}})
 	others := k.pair(srv, options{})
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 50 {

@@ -191,9 +191,8 @@ func (w World) has(p promise) bool {
 // sides are the two registries that a case knows.
 type sides struct {
 	from, to *sig.Registry // where senders connect, and where subscribers are
-	net      *faults       // what the clients of the world dial through; nil in a plain world
 	clients  []*client
-	servers  []*server
+	source   *client // of them, the one that from belongs to; nil if none does
 }
 
 // open makes the world of one case.
@@ -205,7 +204,6 @@ func (k *kit) open(o options) *sides {
 	}
 	s := &sides{}
 	hub := k.serve("hub", o)
-	s.servers = append(s.servers, hub)
 	join := func(name string, c codec.Codec, addr string) *client {
 		cl := k.dial(k.registry(name), o.withCodec(c), addr)
 		s.clients = append(s.clients, cl)
@@ -213,20 +211,21 @@ func (k *kit) open(o options) *sides {
 	}
 	switch k.world.Shape {
 	case Up:
-		s.from, s.to = join("left", k.world.Senders, hub.addr).reg, hub.reg
+		s.source, s.to = join("left", k.world.Senders, hub.addr), hub.reg
 	case Down:
 		s.from, s.to = hub.reg, join("right", k.world.Subscribers, hub.addr).reg
 	case Chain:
 		edge := k.serve("edge", o)
-		s.servers = append(s.servers, edge)
 		s.clients = append(s.clients, k.dial(edge.reg, o.withCodec(k.world.Senders), hub.addr))
-		s.from, s.to = join("left", k.world.Senders, edge.addr).reg, join("right", k.world.Subscribers, hub.addr).reg
+		s.source, s.to = join("left", k.world.Senders, edge.addr), join("right", k.world.Subscribers, hub.addr).reg
 	default:
-		s.from, s.to = join("left", k.world.Senders, hub.addr).reg, join("right", k.world.Subscribers, hub.addr).reg
+		s.source, s.to = join("left", k.world.Senders, hub.addr), join("right", k.world.Subscribers, hub.addr).reg
+	}
+	if s.source != nil {
+		s.from = s.source.reg
 	}
 	for _, cl := range s.clients {
 		cl.awaitConnected(1)
 	}
-	s.net = k.net
 	return s
 }
