@@ -51,6 +51,7 @@ func (s *session) onUnsubscribe(e *wire.Unsubscribe) error {
 // onRefused learns that the server does not send what was subscribed to.
 func (s *session) onRefused(e *wire.Refused) error {
 	err := sig.NewError(sig.Code(e.Code), e.Text)
+	s.noteRefusal(sig.Pattern{Sender: sig.Name(e.Sender), Event: sig.Name(e.Event)}, err)
 	s.link.node.reg.Warn(sig.Warning{Sender: sig.Name(e.Sender), Event: sig.Name(e.Event), Err: fmt.Errorf("subscription refused by %s: %w", s.describe(), err)})
 	return nil
 }

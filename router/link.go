@@ -215,6 +215,7 @@ func (l *link) InterestRemoved(p sig.Pattern) {
 	defer l.mu.Unlock()
 	delete(l.interest, p)
 	if l.sess != nil {
+		delete(l.sess.syncs.refused, p)
 		l.sess.controlLocked(wire.Unsubscribe{Sender: string(p.Sender), Event: string(p.Event)}.Append(nil))
 	}
 }

@@ -21,7 +21,6 @@ func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *ses
 	s.requests.asked = make(map[uint64]*asked)
 	s.requests.serving = make(map[uint64]context.CancelFunc)
 	s.requests.passed = make(map[uint64]*asked)
-	s.syncs.open = make(map[uint64]chan struct{})
 	s.identity, _ = carrier.IdentityOf(conn)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.unwatch = context.AfterFunc(s.ctx, func() { // the session's end waits for it

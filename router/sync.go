@@ -3,17 +3,30 @@ package router
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
 
-// syncTable holds the barriers we have sent and that are not answered.
+// syncTable holds the barriers of one connection. One SYNC at a time is under
+// way; all who need a later one share the next. The link's lock guards it.
+//
+//	SUBSCRIBE a   SYNC 1   SUBSCRIBE b   SUBSCRIBE c   SYNCED 1   SYNC 2
+//	              flight   next: for all who wait for b or c      flight
 type syncTable struct {
-	mu    sync.Mutex
-	last  uint64
-	open  map[uint64]chan struct{} // closed when answered
-	asked int                      // the peer's, being worked on
+	last    uint64
+	flight  *barrier                   // sent, not answered
+	next    *barrier                   // to be sent once that is answered
+	asked   int                        // the peer's, being worked on
+	refused map[sig.Pattern]*sig.Error // what the peer does not grant
+}
+
+// barrier is a SYNC. Its answer says that everything sent before it is in force.
+type barrier struct {
+	id    uint64
+	since time.Time
+	done  chan struct{} // closed when answered
 }
 
 // maxSyncs is how many barriers of one peer are worked on at a time.
@@ -21,19 +34,25 @@ const maxSyncs = 64
 
 // Sync implements [sig.Peer]: it returns when what this registry wants is in
 // force at the peer and everywhere behind it. A client without a connection
-// waits for one.
+// waits for one. A server does not wait for a client that is gone, or has been
+// silent for SyncPatience.
 func (l *link) Sync(ctx context.Context) error {
 	for {
-		s, online, dirty := l.syncState()
+		s, b, online := l.outstanding()
 		switch {
-		case s != nil && !dirty, s == nil && online == nil:
-			return nil // nothing to wait for, or nobody
-		case s != nil:
-			err := s.barrier(ctx)
-			if err == nil || ctx.Err() != nil || l.role == wire.RoleServer {
+		case b != nil && l.role == wire.RoleServer:
+			s.awaitPatiently(ctx, b)
+			if ctx.Err() != nil {
+				return ctxError(ctx, "waiting for "+s.describe())
+			}
+			return nil
+		case b != nil:
+			if err := s.await(ctx, b); err == nil || ctx.Err() != nil {
 				return err
 			}
 			continue // the connection was lost: wait for the next
+		case online == nil:
+			return nil // nothing to wait for, or nobody
 		}
 		select {
 		case <-online:
@@ -43,95 +62,155 @@ func (l *link) Sync(ctx context.Context) error {
 	}
 }
 
-// syncState returns the session, whether it has to be asked, and without one a
-// channel that is closed when there is one again, nil if there never will be.
-func (l *link) syncState() (s *session, online <-chan struct{}, dirty bool) {
+// outstanding returns the barrier after which all that the peer was asked for is
+// in force, nil if it is already. A client without a connection gets a channel
+// that is closed when there is one again; it is nil if there never will be.
+func (l *link) outstanding() (s *session, b *barrier, online <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.sess == nil && l.role == wire.RoleClient && !l.closed {
+	if s = l.sess; s != nil && s.ctx.Err() == nil {
+		return s, s.outstandingLocked(), nil
+	}
+	if l.role == wire.RoleClient && !l.closed {
 		if l.online == nil {
-			l.online = make(chan struct{}) // closed by openLocked and detach
+			l.online = make(chan struct{}) // closed by open and detach
 		}
 		online = l.online
 	}
-	return l.sess, online, l.unsynced
+	return nil, nil, online
+}
+
+func (s *session) outstandingLocked() *barrier {
+	switch t := &s.syncs; {
+	case s.link.unsynced:
+		return s.barrierLocked()
+	case t.next != nil:
+		return t.next
+	default:
+		return t.flight
+	}
+}
+
+// barrierLocked returns the next barrier, which is sent at once if none is under
+// way.
+func (s *session) barrierLocked() *barrier {
+	t := &s.syncs
+	if t.next == nil {
+		t.next = &barrier{since: time.Now(), done: make(chan struct{})}
+	}
+	b := t.next
+	s.sendSyncLocked()
+	return b
+}
+
+func (s *session) sendSyncLocked() {
+	t := &s.syncs
+	if t.flight != nil || t.next == nil {
+		return
+	}
+	t.last++
+	t.flight, t.next = t.next, nil
+	t.flight.id = t.last
+	s.link.unsynced = false
+	s.controlLocked(wire.Sync{ID: t.last}.Append(nil))
 }
 
 // barrier asks the peer to answer once everything sent so far is in force.
 func (s *session) barrier(ctx context.Context) error {
-	l, t := s.link, &s.syncs
-	done := make(chan struct{})
-	t.mu.Lock()
-	t.last++
-	id := t.last
-	t.open[id] = done
-	t.mu.Unlock()
+	l := s.link
+	b := &barrier{} // of a connection that is over: never answered
 	l.mu.Lock()
 	if l.sess == s {
-		l.unsynced = false
-		s.controlLocked(wire.Sync{ID: id}.Append(nil))
+		b = s.barrierLocked()
 	}
 	l.mu.Unlock()
-	defer func() {
-		t.mu.Lock()
-		delete(t.open, id)
-		t.mu.Unlock()
-	}()
+	return s.await(ctx, b)
+}
+
+func (s *session) await(ctx context.Context, b *barrier) error {
 	select {
-	case <-done:
+	case <-b.done:
 		return nil
 	case <-s.ctx.Done():
 		return s.cause()
 	case <-ctx.Done():
-		l.mu.Lock()
-		l.unsynced = true // not known to be in force
-		l.mu.Unlock()
 		return ctxError(ctx, "waiting for "+s.describe())
 	}
+}
+
+// awaitPatiently is await for somebody who goes on without a peer that is gone,
+// or has not answered within SyncPatience. That runs from when the barrier was
+// first needed, so that a silent peer is waited for once and not by everybody.
+func (s *session) awaitPatiently(ctx context.Context, b *barrier) {
+	ctx, cancel := context.WithDeadline(ctx, b.since.Add(s.link.limits.SyncPatience))
+	defer cancel()
+	_ = s.await(ctx, b) // the caller goes on in any case
 }
 
 // onSync answers a barrier when everything the peer has sent before it is in
 // force here, which it is, and at every other peer that had to be asked.
 func (s *session) onSync(e *wire.Sync) error {
-	t := &s.syncs
-	t.mu.Lock()
-	t.asked++
-	n := t.asked
-	t.mu.Unlock()
+	l := s.link
+	l.mu.Lock()
+	s.syncs.asked++
+	n := s.syncs.asked
+	l.mu.Unlock()
 	if n > maxSyncs {
 		return sig.NewError(sig.CodeLimit, "more than 64 SYNC under way")
 	}
-	l := s.link
 	l.group.Go(func() { // ends within SyncPatience
-		ctx, cancel := context.WithTimeout(s.ctx, l.limits.SyncPatience)
-		defer cancel()
 		var wg sync.WaitGroup
 		for _, other := range l.node.others(l) {
-			if _, online, dirty := other.syncState(); dirty && online == nil {
-				wg.Go(func() { _ = other.Sync(ctx) }) // a peer that does not answer must not hold up this one for longer
+			if to, b, _ := other.outstanding(); b != nil {
+				wg.Go(func() { to.awaitPatiently(s.ctx, b) })
 			}
 		}
 		wg.Wait()
-		t.mu.Lock()
-		t.asked--
-		t.mu.Unlock()
-		l.send(s, wire.Synced{ID: e.ID}.Append(nil))
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		s.syncs.asked--
+		if l.sess == s {
+			s.controlLocked(wire.Synced{ID: e.ID}.Append(nil))
+		}
 	})
 	return nil
 }
 
 func (s *session) onSynced(e *wire.Synced) error {
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
 	t := &s.syncs
-	t.mu.Lock()
-	done := t.open[e.ID]
-	delete(t.open, e.ID)
-	bad := e.ID == 0 || e.ID > t.last
-	t.mu.Unlock()
-	if bad {
+	if t.flight == nil || t.flight.id != e.ID {
 		return sig.NewError(sig.CodeProtocol, "SYNCED to no SYNC")
 	}
-	if done != nil {
-		close(done)
+	close(t.flight.done)
+	t.flight = nil
+	s.sendSyncLocked()
+	return nil
+}
+
+// Refused implements [sig.Refuser].
+func (l *link) Refused(p sig.Pattern) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sess != nil {
+		if err := l.sess.syncs.refused[p]; err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// noteRefusal remembers that the peer does not grant a pattern, for as long as
+// the connection lasts: the next one asks again.
+func (s *session) noteRefusal(p sig.Pattern, err *sig.Error) {
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	if _, wanted := s.link.interest[p]; !wanted {
+		return // taken back meanwhile
+	}
+	if s.syncs.refused == nil {
+		s.syncs.refused = make(map[sig.Pattern]*sig.Error)
+	}
+	s.syncs.refused[p] = err
 }
