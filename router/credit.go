@@ -18,26 +18,40 @@ import (
 //	            slowest:  <------------>  len(outRoute.sizes), or here
 //	give back <---------->
 
+// heldTolerance is how many windows may be under way on a route before its
+// emitter is taken to ignore credit. A router passes on what it has taken in by
+// the window of the emitter's connection, which may be larger than this one's.
+const heldTolerance = 16
+
 // heldArrived accounts for a held-back event, local if this process wants it.
-func (s *session) heldArrived(ir *inRoute, local bool) {
-	if ir.fresh == 0 {
+// One that is far outside the window is a violation: such events are never
+// dropped, so nothing else would bound them.
+func (s *session) heldArrived(ir *inRoute, size int, local bool) error {
+	if len(ir.fresh) == 0 {
 		s.settle = append(s.settle, ir)
 	}
-	ir.fresh++
+	ir.fresh = append(ir.fresh, size)
+	ir.credit.Lock()
+	defer ir.credit.Unlock()
+	ir.bytes += size
 	if local {
-		ir.credit.Lock()
 		ir.here++
-		ir.credit.Unlock()
 	}
+	lim := s.peerLimits
+	if n := len(ir.owed) + len(ir.fresh); n > heldTolerance*int(lim.WindowEvents) || n > 1 && ir.bytes > heldTolerance*int(lim.WindowBytes)+s.maxFrame {
+		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("%d held-back events with %d bytes under way on route %d; its window is %d events and %d bytes",
+			n, ir.bytes, ir.number, lim.WindowEvents, lim.WindowBytes))
+	}
+	return nil
 }
 
 // settleCredit gives back, after a flush, what nobody has to take.
 func (s *session) settleCredit() {
 	for _, ir := range s.settle {
 		ir.credit.Lock()
-		ir.owed += ir.fresh
+		ir.owed = append(ir.owed, ir.fresh...)
 		ir.credit.Unlock()
-		ir.fresh = 0
+		ir.fresh = ir.fresh[:0]
 		ir.giveBack()
 	}
 	s.settle = s.settle[:0]
@@ -66,11 +80,14 @@ func (ir *inRoute) giveBack() {
 	ir.credit.Lock()
 	defer ir.credit.Unlock()
 	slowest = max(slowest, ir.here)
-	n := ir.owed - slowest
+	n := len(ir.owed) - slowest
 	if n <= 0 || slowest > 0 && n < int(s.peerLimits.WindowEvents)/4 {
 		return
 	}
-	ir.owed -= n
+	for _, size := range ir.owed[:n] {
+		ir.bytes -= size
+	}
+	ir.owed = append(ir.owed[:0], ir.owed[n:]...)
 	s.link.send(s, wire.Credit{Route: ir.number, Count: uint32(n)}.Append(nil))
 }
 

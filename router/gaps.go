@@ -13,7 +13,7 @@ import (
 type gapMemory struct {
 	mu    sync.Mutex
 	bound int // senders; the oldest goes first
-	lives map[life][]position
+	lives map[life]remembered
 	order []life
 }
 
@@ -22,22 +22,29 @@ type life struct {
 	epoch  uint64
 }
 
+// remembered is where the routes of a sender stood, and how many subscriptions
+// had been made by then: later ones have missed nothing.
+type remembered struct {
+	at    []position
+	since uint64
+}
+
 // position is where one route of a sender stood.
 type position struct {
 	next  uint64
 	known bool
 }
 
-func (g *gapMemory) remember(l life, at []position) {
+func (g *gapMemory) remember(l life, at []position, since uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.lives == nil {
-		g.lives = make(map[life][]position)
+		g.lives = make(map[life]remembered)
 	}
 	if _, ok := g.lives[l]; !ok {
 		g.order = append(g.order, l)
 	}
-	g.lives[l] = at
+	g.lives[l] = remembered{at, since}
 	for len(g.lives) > g.bound && len(g.order) > 0 {
 		delete(g.lives, g.order[0])
 		g.order = g.order[1:]
@@ -45,10 +52,10 @@ func (g *gapMemory) remember(l life, at []position) {
 }
 
 // recall returns what was remembered, once.
-func (g *gapMemory) recall(l life) []position {
+func (g *gapMemory) recall(l life) (at []position, since uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	at, ok := g.lives[l]
+	was, ok := g.lives[l]
 	if ok {
 		delete(g.lives, l)
 		for i, o := range g.order {
@@ -58,5 +65,5 @@ func (g *gapMemory) recall(l life) []position {
 			}
 		}
 	}
-	return at
+	return was.at, was.since
 }

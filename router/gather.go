@@ -15,6 +15,7 @@ type gather struct {
 	held  []heldOut
 	dirty bool     // in the reader's touched list
 	to    *session // the connection it is for
+	seen  uint64   // link.retired when the batch was begun
 	sess  *session // the reader's
 }
 
@@ -44,6 +45,9 @@ func (g *gather) begin(to *session, or *outRoute, seq uint64) {
 	if g.to != to {
 		g.reset() // what was for a connection that is gone
 		g.to = to
+	}
+	if len(g.buf) == 0 {
+		g.seen = g.link.retired.Load()
 	}
 	if len(g.buf) >= segmentSize*3/4 {
 		g.handOver()
@@ -89,8 +93,13 @@ func (g *gather) handOver() {
 		g.reset()
 		return
 	}
+	if g.seen != l.retired.Load() {
+		g.dropGone()
+	}
 	for _, h := range g.held {
-		h.or.holdLocked(h.size)
+		if !h.or.gone {
+			h.or.holdLocked(h.size)
+		}
 	}
 	if len(g.buf) >= handOver {
 		s.out.adopt(g.buf, g.plain)
@@ -102,6 +111,42 @@ func (g *gather) handOver() {
 	s.kickLocked()
 	l.mu.Unlock()
 	g.reset()
+}
+
+// dropGone takes out the frames of routes whose sender has left meanwhile: the
+// peer has been told already. Call it with the link's lock held.
+func (g *gather) dropGone() {
+	kept := newSegment()
+	g.plain = 0
+	for frame := range carrier.Frames(g.buf) {
+		t, flags := wire.TypeOf(frame)
+		route, ok := routeOf(t, frame)
+		if !ok || g.link.byRoute[route] == nil {
+			continue
+		}
+		kept = carrier.AppendFrame(kept, frame)
+		if t == wire.TypeEvent && flags&wire.FlagHeld == 0 {
+			g.plain += len(frame) + carrier.FrameOverhead
+		}
+	}
+	freeSegment(g.buf)
+	g.buf = kept
+}
+
+// routeOf returns the route that a frame of a gather is about.
+func routeOf(t wire.Type, frame []byte) (route uint32, ok bool) {
+	switch t {
+	case wire.TypeEvent:
+		_, route, _, err := wire.ParseEvent(frame)
+		return route, err == nil
+	case wire.TypeRoute:
+		var e wire.Route
+		return e.Route, e.Decode(frame) == nil
+	case wire.TypeLost:
+		var e wire.Lost
+		return e.Route, e.Decode(frame) == nil
+	}
+	return 0, false
 }
 
 func (g *gather) reset() {
@@ -120,12 +165,22 @@ func (s *session) flush() {
 		g.buf = nil
 	}
 	s.touched = s.touched[:0]
+	s.publish(nil)
 	s.link.stats.eventsIn.Add(s.arrived)
 	s.arrived = 0
 	s.settleCredit()
 	if len(s.gathers) > 4*len(s.senders)+1024 {
 		s.forgetGathers()
 	}
+}
+
+// publish notes, for other goroutines, where the route of the latest events
+// stands, and goes on with the next one.
+func (s *session) publish(next *inRoute) {
+	if s.latest != nil {
+		s.latest.position.Store(s.latest.next)
+	}
+	s.latest = next
 }
 
 // forgetGathers drops the batches of peers that are gone.

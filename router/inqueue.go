@@ -2,6 +2,7 @@ package router
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/gosig/gosig/sig"
 )
@@ -30,8 +31,13 @@ const (
 type inBatch struct {
 	buf   []byte
 	items []inItem
-	bytes int // what it counts against the bound
+	bytes int  // what it counts against the bound
+	next  int  // the first item not yet delivered
+	own   bool // payloads that had to be kept have memory of their own
 }
+
+// inItemSize is what an item costs beyond its payload.
+const inItemSize = 96
 
 // inQueue hands what one connection brings to the handlers of this process, on
 // one goroutine that exists while there is something to do. The reader pushes
@@ -39,10 +45,15 @@ type inBatch struct {
 // left in their place (P7), so that a slow handler costs its own connection's
 // buffer and neither replies nor pings (P8).
 type inQueue struct {
-	run    func(*inBatch) // delivers a batch's items in order, then recycles it
+	run    func(*inBatch)  // delivers a batch's items from next on, then recycles it
+	flood  func(tasks int) // more tasks wait than maxTasks
 	onLoss func(n uint64)
 	bound  int
-	group  *sync.WaitGroup
+	tasks  atomic.Int64 // waiting; nothing drops them
+	// maxTasks is how many may wait: a peer that connects and disconnects
+	// senders while a handler is stuck must not fill memory.
+	maxTasks int64
+	group    *sync.WaitGroup
 
 	mu      sync.Mutex
 	batches []*inBatch
@@ -52,6 +63,10 @@ type inQueue struct {
 
 // push takes over b.
 func (q *inQueue) push(b *inBatch) {
+	b.bytes += len(b.items) * inItemSize
+	if n := b.count(inTask); n > 0 && q.tasks.Add(n) > q.maxTasks {
+		q.flood(int(q.tasks.Load()))
+	}
 	q.mu.Lock()
 	q.batches = append(q.batches, b)
 	q.bytes += b.bytes
@@ -80,13 +95,21 @@ func (q *inQueue) discard() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, b := range q.batches {
-		b.shed()
 		q.bytes -= b.bytes
-		b.bytes = 0
+		b.shed()
+		q.bytes += b.bytes
 	}
 }
 
+// drain delivers until nothing is left. A handler that ends its goroutine, as
+// t.FailNow does, ends this one: another goes on with the item after it.
 func (q *inQueue) drain() {
+	var b *inBatch
+	defer func() {
+		if b != nil {
+			q.group.Go(func() { q.resume(b) })
+		}
+	}()
 	for {
 		q.mu.Lock()
 		if len(q.batches) == 0 {
@@ -94,13 +117,23 @@ func (q *inQueue) drain() {
 			q.mu.Unlock()
 			return
 		}
-		b := q.batches[0]
+		b = q.batches[0]
 		q.batches[0] = nil
 		q.batches = q.batches[1:]
 		q.bytes -= b.bytes
 		q.mu.Unlock()
 		q.run(b)
+		b = nil
 	}
+}
+
+// resume goes on with a batch that was interrupted, then with the rest.
+func (q *inQueue) resume(b *inBatch) {
+	q.mu.Lock()
+	q.batches = append([]*inBatch{b}, q.batches...)
+	q.bytes += b.bytes
+	q.mu.Unlock()
+	q.drain()
 }
 
 // shed drops plain events, oldest batch first, down to three quarters of the
@@ -110,15 +143,11 @@ func (q *inQueue) shed() (lost uint64) {
 		if q.bytes <= q.bound*3/4 {
 			break
 		}
-		if b.bytes == 0 {
-			continue
+		if b.own {
+			continue // shed already
 		}
-		lost += b.shed()
 		q.bytes -= b.bytes
-		b.bytes = 0
-		for _, it := range b.items {
-			b.bytes += len(it.payload)
-		}
+		lost += b.shed()
 		q.bytes += b.bytes
 	}
 	q.joinLosses()
@@ -138,6 +167,10 @@ func (q *inQueue) joinLosses() {
 	}
 	clear(q.batches[len(out):])
 	q.batches = out
+	q.bytes = 0
+	for _, b := range out {
+		q.bytes += b.bytes
+	}
 }
 
 func (b *inBatch) onlyLosses() bool {
@@ -156,7 +189,7 @@ func (b *inBatch) absorb(later *inBatch) {
 		at[b.items[i].route] = i
 	}
 	for _, it := range later.items {
-		if i, ok := at[it.route]; ok && b.items[i].lost > 0 && it.lost > 0 {
+		if i, ok := at[it.route]; ok && b.items[i].lost > 0 && it.lost > 0 && b.items[i].reason == it.reason {
 			b.items[i].lost += it.lost
 			continue
 		}
@@ -164,10 +197,19 @@ func (b *inBatch) absorb(later *inBatch) {
 	}
 }
 
+func (b *inBatch) count(kind inKind) (n int64) {
+	for i := range b.items {
+		if b.items[i].kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
 // shed turns the batch's plain events into losses and lets go of its buffer.
 func (b *inBatch) shed() (lost uint64) {
 	kept := b.items[:0]
-	for _, it := range b.items {
+	for _, it := range b.items[b.next:] {
 		switch it.kind {
 		case inEvent:
 			lost++
@@ -184,7 +226,13 @@ func (b *inBatch) shed() (lost uint64) {
 		}
 	}
 	clear(b.items[len(kept):])
-	b.items = kept
+	b.items, b.next, b.own = kept, 0, true
+	b.bytes = 0
+	for _, it := range kept {
+		if it.kind != inLost { // of these there are no more than routes
+			b.bytes += inItemSize + len(it.payload)
+		}
+	}
 	freeBuffer(b.buf)
 	b.buf = nil
 	return lost

@@ -49,7 +49,7 @@ func TestInQueueBehindAStuckHandler(t *testing.T) {
 	release := make(chan struct{})
 	var h handled
 	var told uint64
-	q := inQueue{group: &group, bound: 64 << 10, onLoss: func(n uint64) { told += n }}
+	q := inQueue{group: &group, bound: 64 << 10, maxTasks: 10, onLoss: func(n uint64) { told += n }, flood: func(int) { t.Error("flood") }}
 	q.run = func(b *inBatch) { <-release; h.take(b) }
 
 	a, b := &inRoute{}, &inRoute{}
@@ -92,7 +92,7 @@ func TestInQueueDiscard(t *testing.T) {
 	var group sync.WaitGroup
 	var h handled
 	stuck, release := make(chan struct{}), make(chan struct{})
-	q := inQueue{group: &group, bound: 1 << 20, onLoss: func(uint64) {}}
+	q := inQueue{group: &group, bound: 1 << 20, maxTasks: 10, onLoss: func(uint64) {}, flood: func(int) {}}
 	q.run = func(b *inBatch) { h.take(b) }
 	q.task(func() { close(stuck); <-release })
 	<-stuck

@@ -16,18 +16,23 @@ type inRoute struct {
 	number uint32
 	rt     atomic.Pointer[sig.Route] // nil: the sender was refused or has left, its events are ignored
 	lapsed atomic.Bool               // nobody here wanted it for a while: the next ROUTE is no gap
-	taken  func()                    // a handler or queue here has taken a held-back event
+	ended  atomic.Bool               // the sender has left or was refused: what still comes is ignored
+	since  uint64                    // who was there when the connection was lost, if next was remembered
+	// position is next as of the last flush, for other goroutines.
+	position atomic.Uint64
+	taken    func() // a handler or queue here has taken a held-back event
 
 	// Of the reader alone.
 	next    uint64 // number of the next event
 	known   bool   // next is right
 	outs    []outRef
 	outsFor []sig.Target // what outs was made from
-	fresh   int          // held-back events since the last flush
+	fresh   []int        // sizes of held-back events since the last flush
 
 	credit sync.Mutex // guards what follows
-	owed   int        // held-back events whose places the peer has not been given back
-	here   int        // of those, not yet taken by this process
+	owed   []int      // sizes of held-back events whose places the peer has not been given back
+	bytes  int        // their sum
+	here   int        // how many of them this process has yet to take
 }
 
 // origin returns where the events of a route come from, nil if it is not known
@@ -51,6 +56,11 @@ type payloadIn struct {
 	codec codec.Codec
 }
 
+// Keep implements [sig.Keeper]: the payload lies in a buffer that is used again.
+func (p payloadIn) Keep() sig.Encoded {
+	return payloadIn{append([]byte(nil), p.data...), p.codec}
+}
+
 // Decode implements [sig.Encoded].
 func (p payloadIn) Decode(into any) error { return p.codec.Decode(p.data, into) }
 
@@ -67,7 +77,11 @@ func (ir *inRoute) deliver(payload []byte, done func()) {
 
 func (ir *inRoute) deliverLost(n uint64, reason sig.LossReason) {
 	if rt := ir.rt.Load(); rt != nil {
-		rt.DeliverLost(sig.Lost{Count: n, Reason: reason})
+		since := uint64(0)
+		if reason == sig.LossConnection {
+			since = ir.since
+		}
+		rt.DeliverLost(sig.Lost{Count: n, Reason: reason}, since)
 	}
 }
 
@@ -110,13 +124,19 @@ func (s *session) event(frame []byte) error {
 	}
 	ir.next++
 	s.arrived++
-	rt := ir.rt.Load()
-	held := flags&wire.FlagHeld != 0
-	local := rt != nil && rt.HasLocal()
-	if held {
-		s.heldArrived(ir, local)
+	if ir != s.latest {
+		s.publish(ir)
 	}
-	if rt == nil {
+	rt := ir.rt.Load()
+	gone := rt == nil || ir.ended.Load()
+	held := flags&wire.FlagHeld != 0
+	local := !gone && rt.HasLocal()
+	if held {
+		if err := s.heldArrived(ir, len(payload), local); err != nil {
+			return err
+		}
+	}
+	if gone {
 		return nil
 	}
 	ir.forward(rt, flags, payload)
@@ -158,7 +178,12 @@ func (ir *inRoute) forward(rt *sig.Route, flags wire.Flags, payload []byte) {
 		to := out.or.link.current.Load()
 		switch {
 		case to == nil:
-			ir.forwardOffline(out.or, payload)
+			ir.forwardOffline(out.or, flags, payload)
+			continue
+		case !out.or.of.known.Load():
+			continue
+		case flags&wire.FlagHeld != 0 && to.features&wire.FeatureHeld == 0:
+			ir.transcode(out, to, flags&^wire.FlagHeld, payload)
 			continue
 		case to.codec.ID() != ir.sess.codec.ID():
 			ir.transcode(out, to, flags, payload)
@@ -180,10 +205,10 @@ func (ir *inRoute) forward(rt *sig.Route, flags wire.Flags, payload []byte) {
 	}
 }
 
-// transcode forwards to a peer with another codec. What cannot be expressed in
-// it is a loss for that peer, and announced.
+// transcode forwards to a peer with another codec, or other features. What
+// cannot be expressed in the codec is a loss for that peer, and announced.
 func (ir *inRoute) transcode(out outRef, to *session, flags wire.Flags, payload []byte) {
-	data, err := codec.Transcode(nil, ir.sess.codec, to.codec, payload)
+	data, err := to.encoded(payload, ir.sess.codec)
 	if err != nil || len(data)+eventOverhead > to.maxFrame {
 		out.g.lost(to, out.or, ir.next-1, 1)
 		return
@@ -195,8 +220,11 @@ func (ir *inRoute) transcode(out outRef, to *session, flags wire.Flags, payload 
 }
 
 // forwardOffline keeps an event for an upstream that is not connected.
-func (ir *inRoute) forwardOffline(or *outRoute, payload []byte) {
+func (ir *inRoute) forwardOffline(or *outRoute, flags wire.Flags, payload []byte) {
 	if or.link.role == wire.RoleClient && !or.link.refuse {
-		or.keep(append([]byte(nil), payload...), ir.sess.codec, ir.next-1)
+		or.keep(offlineItem{
+			or: or, payload: append([]byte(nil), payload...), codec: ir.sess.codec, seq: ir.next - 1,
+			held: flags&wire.FlagHeld != 0,
+		}, false)
 	}
 }

@@ -68,21 +68,31 @@ func (s *session) onRoute(e *wire.Route) error {
 	if ir.known && !lapsed && e.Seq > ir.next {
 		s.lostHere(ir, e.Seq-ir.next, sig.LossConnection)
 	}
+	if ir.known && !lapsed && e.Seq < ir.next {
+		return nil // told before the peer knew how far it had come
+	}
 	if e.Seq != ir.next {
+		ir.next = e.Seq
 		ir.restart()
 	}
-	ir.next, ir.known = e.Seq, true
+	ir.known = true
 	return nil
 }
 
-// restart has the number of the next event told to all who get the route's
-// events: it is not the one they expect.
+// restart tells the number of the next event to all who get the route's events:
+// it is not the one they expect, and may be the last for a while.
 func (ir *inRoute) restart() {
-	if rt := ir.rt.Load(); rt != nil {
-		for _, out := range ir.targets(rt) {
-			out.or.started.Store(nil)
+	rt := ir.rt.Load()
+	if rt == nil || ir.ended.Load() {
+		return
+	}
+	for _, out := range ir.targets(rt) {
+		out.or.started.Store(nil)
+		if to := out.or.link.current.Load(); to != nil && out.or.of.known.Load() {
+			out.g.begin(to, out.or, ir.next)
 		}
 	}
+	ir.position.Store(ir.next)
 }
 
 // onLost learns that events are missing here, and passes it on to whoever
@@ -93,12 +103,17 @@ func (s *session) onLost(e *wire.Lost) error {
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("LOST of route %d, which was not announced", e.Route))
 	}
 	s.lostHere(ir, e.Count, sig.LossReason(e.Reason))
-	if rt := ir.rt.Load(); rt != nil {
+	if rt := ir.rt.Load(); rt != nil && !ir.ended.Load() {
 		for _, out := range ir.targets(rt) {
-			out.g.control(out.or.link.current.Load(), out.or, ir.next, wire.Lost{Route: out.or.id, Count: e.Count, Reason: e.Reason}.Append(nil))
+			to := out.or.link.current.Load()
+			if to == nil || !out.or.of.known.Load() {
+				continue // the number of the next event will tell
+			}
+			out.g.control(to, out.or, ir.next, wire.Lost{Route: out.or.id, Count: e.Count, Reason: e.Reason}.Append(nil))
 		}
 	}
 	ir.next += e.Count
+	ir.position.Store(ir.next)
 	return nil
 }
 

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -45,6 +47,7 @@ type link struct {
 	byRoute   map[uint32]*outRoute
 	interest  map[sig.Pattern]struct{}
 	early     map[*sig.Route]bool // Wanted before the sender's CONNECT was taken in
+	retired   atomic.Uint64       // senders that have left so far; read without the lock
 	unsynced  bool                // the peer has been asked for events since its last SYNCED
 	online    chan struct{}       // closed when there is a session again, or never will be; nil: nobody waits
 	offline   offlineBuffer
@@ -55,8 +58,8 @@ type announced struct {
 	sender *sig.Sender
 	info   *senderInfo
 	routes []*outRoute
-	known  bool // the peer of the current session has been told
-	left   bool // has disconnected while offline; kept for what it had emitted
+	known  atomic.Bool // the peer of the current session has been told
+	left   bool        // has disconnected while offline; kept for what it had emitted
 	reason string
 	nth    uint64 // in the order of announcing
 }
@@ -69,10 +72,22 @@ func newLink(n *node, role wire.Role, limits Limits, codecs []codec.Codec, log *
 		early: make(map[*sig.Route]bool),
 	}
 	l.offline.bound = limits.OfflineBytes
-	l.inbound = inQueue{run: l.deliver, bound: limits.InboundBytes, group: &l.group, onLoss: func(n uint64) {
-		stats.lost(sig.LossInbound, n)
-	}}
+	l.inbound = inQueue{
+		run: l.deliver, bound: limits.InboundBytes, maxTasks: math.MaxInt64, group: &l.group,
+		onLoss: func(n uint64) { stats.lost(sig.LossInbound, n) }, flood: l.flooded,
+	}
+	if role == wire.RoleServer { // a client trusts its server with the senders of all others
+		l.inbound.maxTasks = 4*int64(limits.Senders) + 1024
+	}
 	return l
+}
+
+// flooded ends a connection whose peer connects and disconnects senders faster
+// than handlers here can hear of it.
+func (l *link) flooded(tasks int) {
+	if s := l.current.Load(); s != nil {
+		s.fail(sig.NewError(sig.CodeLimit, fmt.Sprintf("Senders: %d of the peer's arrivals and departures wait for handlers", tasks)))
+	}
 }
 
 // attach makes the link a peer of the registry.
@@ -162,11 +177,12 @@ func (l *link) SenderDisconnected(s *sig.Sender, reason string) {
 	for _, or := range a.routes {
 		or.retire()
 	}
+	l.retired.Add(1)
 	if sess := l.sess; sess != nil && l.role == wire.RoleClient {
 		l.node.group.Go(func() { sess.unshadow(s.Name()) }) // ends at once: needs the registry's lock
 	}
 	switch {
-	case l.sess != nil && !a.known:
+	case l.sess != nil && !a.known.Load():
 	case l.sess != nil:
 		l.sess.controlLocked(disconnectFrame(a, reason))
 	case l.role == wire.RoleClient && !l.closed && l.offline.has(a):
@@ -248,7 +264,7 @@ func (l *link) Target(rt *sig.Route) sig.Target {
 		return nil
 	}
 	or := a.routes[rt.Index()]
-	or.started.Store(nil) // an emission under way may have come after Detached
+	or.pauseLocked() // an emission under way may have come after Detached
 	return or
 }
 
@@ -262,7 +278,7 @@ func (l *link) Detached(rt *sig.Route) {
 		return
 	}
 	or := a.routes[rt.Index()]
-	or.started.Store(nil)                                  // held-back events under way keep their places: the peer still returns them
+	or.pauseLocked()                                       // held-back events under way keep their places: the peer still returns them
 	l.node.group.Go(func() { settleAll([]*outRoute{or}) }) // ends at once: settling needs other links' locks
 }
 
@@ -312,8 +328,8 @@ func (s *session) announceLocked(a *announced) {
 		Sender: a.info.number, Route: a.info.base, Epoch: a.sender.Epoch(),
 		Name: string(p.Sender), Events: texts(p.Events), Requests: texts(p.Requests), Default: p.Default,
 	}.Append(nil)
-	a.known = len(frame) <= s.maxFrame
-	if !a.known {
+	a.known.Store(len(frame) <= s.maxFrame)
+	if !a.known.Load() {
 		s.link.log.Error("sender not announced: its declarations are larger than the peer's largest frame",
 			"sender", p.Sender, "peer", s.describe(), "bytes", len(frame), "MaxFrame", s.maxFrame)
 		return

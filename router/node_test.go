@@ -28,13 +28,17 @@ func TestNumbersRestBeforeTheyAreUsedAgain(t *testing.T) {
 func TestGapMemoryIsBounded(t *testing.T) {
 	g := gapMemory{bound: 2}
 	for i := range 5 {
-		g.remember(life{"s", uint64(i)}, []position{{next: uint64(i), known: true}})
+		g.remember(life{"s", uint64(i)}, []position{{next: uint64(i), known: true}}, 7)
 	}
-	require.Nil(t, g.recall(life{"s", 2}))
-	require.Equal(t, []position{{4, true}}, g.recall(life{"s", 4}))
-	require.Nil(t, g.recall(life{"s", 4}), "a position is used once")
+	at, _ := g.recall(life{"s", 2})
+	require.Nil(t, at)
+	at, since := g.recall(life{"s", 4})
+	require.Equal(t, []position{{4, true}}, at)
+	require.EqualValues(t, 7, since)
+	at, _ = g.recall(life{"s", 4})
+	require.Nil(t, at, "a position is used once")
 	require.Len(t, g.order, 1)
-	g.remember(life{"s", 3}, []position{{next: 9}})
+	g.remember(life{"s", 3}, []position{{next: 9}}, 0)
 	require.Len(t, g.order, 1, "the same life is remembered once")
 }
 

@@ -22,22 +22,37 @@ type offlineItem struct {
 	payload []byte
 	codec   codec.Codec
 	seq     uint64
+	held    bool // held back by its emitter, somewhere behind: never dropped
 }
+
+// itemOverhead is what an event costs beyond its payload.
+const itemOverhead = 96
 
 // offlineLoss is what was dropped of a route: count events, from number first.
 type offlineLoss struct{ first, count uint64 }
 
 func (b *offlineBuffer) add(it offlineItem) (dropped uint64) {
 	b.items = append(b.items, it)
-	b.bytes += len(it.payload)
-	for b.bytes > b.bound && len(b.items) > 0 {
-		old := b.items[0]
-		b.items[0] = offlineItem{}
-		b.items = b.items[1:]
-		b.bytes -= len(old.payload)
+	if it.held { // credit bounds these
+		it.or.holdLocked(len(it.payload))
+		return 0
+	}
+	b.bytes += len(it.payload) + itemOverhead
+	if b.bytes <= b.bound {
+		return 0
+	}
+	kept := b.items[:0]
+	for _, old := range b.items {
+		if old.held || b.bytes <= b.bound*3/4 {
+			kept = append(kept, old)
+			continue
+		}
+		b.bytes -= len(old.payload) + itemOverhead
 		b.drop(old)
 		dropped++
 	}
+	clear(b.items[len(kept):])
+	b.items = kept
 	return dropped
 }
 
@@ -89,6 +104,9 @@ func (or *outRoute) pushOffline(em *sig.Emission) error {
 		return nil // the peer is gone for good: its #disconnect says so
 	}
 	if l.refuse {
+		l.mu.Lock()
+		or.countLocked(em.Seq()) // subscribers over there miss it
+		l.mu.Unlock()
 		return sig.NewError(sig.CodeNotConnected, "the router cannot be reached, and what is emitted meanwhile is refused")
 	}
 	c := l.codecs[0]
@@ -96,19 +114,21 @@ func (or *outRoute) pushOffline(em *sig.Emission) error {
 	if err != nil {
 		return err
 	}
-	or.keep(payload, c, em.Seq())
+	or.keep(offlineItem{or: or, payload: payload, codec: c, seq: em.Seq()}, true)
 	return nil
 }
 
 // keep puts an event into the offline buffer.
-func (or *outRoute) keep(payload []byte, c codec.Codec, seq uint64) {
+func (or *outRoute) keep(it offlineItem, ours bool) {
 	l := or.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if or.gone || l.closed {
 		return
 	}
-	it := offlineItem{or: or, payload: payload, codec: c, seq: seq}
+	if ours {
+		it.seq = or.countLocked(it.seq)
+	}
 	if l.sess != nil { // back this moment
 		l.sess.keptLocked(it)
 		return
@@ -135,13 +155,21 @@ func (s *session) flushOfflineLocked(a *announced, items []offlineItem, lost map
 			s.controlLocked(wire.Lost{Route: or.id, Count: gap.count, Reason: uint8(sig.LossOffline)}.Append(nil))
 		}
 	}
+	next := make(map[*outRoute]uint64)
 	for _, it := range items {
+		if it.seq != next[it.or] {
+			it.or.started.Store(nil) // a hole: the peer is told the number
+		}
 		s.keptLocked(it)
+		next[it.or] = it.seq + 1
 	}
 }
 
 // keptLocked sends one event that was kept.
 func (s *session) keptLocked(it offlineItem) {
+	if !it.or.of.known.Load() {
+		return // too large to be announced there, which was logged
+	}
 	s.startRouteLocked(it.or, it.seq)
 	data, err := s.encoded(it.payload, it.codec)
 	if err != nil || len(data)+eventOverhead > s.maxFrame {
@@ -149,5 +177,5 @@ func (s *session) keptLocked(it offlineItem) {
 		s.link.stats.lost(sig.LossBadPayload, 1)
 		return
 	}
-	s.eventLocked(it.or, false, data)
+	s.eventLocked(it.or, it.held && s.features&wire.FeatureHeld != 0, data)
 }

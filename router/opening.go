@@ -42,8 +42,9 @@ func (l *link) open(s *session) {
 		for _, or := range a.routes {
 			or.forgetHeld()
 		}
-		if s.announceLocked(a); a.known {
+		if s.announceLocked(a); a.known.Load() {
 			s.flushOfflineLocked(a, items[a], lost)
+			s.positionsLocked(a)
 		}
 		if a.left {
 			s.controlLocked(disconnectFrame(a, a.reason))
@@ -96,6 +97,7 @@ func (s *session) endSenders() {
 	reason := sig.NewError(sig.CodeConnectionLost, "connection lost: "+s.describe())
 	s.peers.Lock()
 	defer s.peers.Unlock()
+	s.over = true
 	clear(s.shadows)
 	for _, ps := range s.senders {
 		if ps.sender == nil {
@@ -108,6 +110,25 @@ func (s *session) endSenders() {
 	}
 }
 
+// positionsLocked tells where the routes of a sender go on that an earlier
+// connection had events of: what was on its way when that broke, and was the
+// last for a while, would otherwise be missed in silence.
+func (s *session) positionsLocked(a *announced) {
+	for _, or := range a.routes {
+		if or.started.Load() == s || or.seen == 0 || origin(or.rt) == nil && !or.counting {
+			continue // what was kept has told already, or there is nothing to tell
+		}
+		next, ir := or.number+1, origin(or.rt)
+		if ir != nil {
+			next = max(ir.position.Load(), 1)
+		}
+		s.startRouteLocked(or, next)
+		if ir != nil {
+			or.started.Store(nil) // its reader is ahead of this, and tells again
+		}
+	}
+}
+
 // rememberPosition keeps where the sender's events stood, for when the same life
 // of it comes back.
 func (s *session) rememberPosition(ps *peerSender) {
@@ -115,7 +136,8 @@ func (s *session) rememberPosition(ps *peerSender) {
 	for i, ir := range ps.routes {
 		at[i] = position{ir.next, ir.known && !ir.lapsed.Load()}
 	}
-	s.link.node.gaps.remember(life{ps.sender.Name(), ps.sender.Epoch()}, at)
+	n := s.link.node
+	n.gaps.remember(life{ps.sender.Name(), ps.sender.Epoch()}, at, n.reg.Subscriptions())
 }
 
 func (n *node) nameNow() string {

@@ -115,6 +115,9 @@ func (q *outQueue) take(dst []segment, limit int) []segment {
 // shed drops EVENT frames, oldest first, until at most bound bytes remain or
 // nothing more may be dropped. It returns how many events went.
 func (q *outQueue) shed(bound int) (lost uint64) {
+	if q.plain == 0 {
+		return 0
+	}
 	for i := 0; i < len(q.segs) && q.bytes > bound && q.plain > 0; i++ {
 		s := &q.segs[i]
 		if s.plain == 0 {
@@ -126,40 +129,31 @@ func (q *outQueue) shed(bound int) (lost uint64) {
 		q.plain -= s.plain
 		freeSegment(s.buf)
 		*s = segment{buf: kept}
+		if i > 0 && q.join(i-1) {
+			i--
+		}
 	}
-	q.merge()
 	return lost
 }
 
-// merge joins what shed left of many segments, so that a peer that never reads
-// costs bytes and not bookkeeping.
-func (q *outQueue) merge() {
-	out := q.segs[:0]
-	for _, s := range q.segs {
-		if n := len(out); n > 0 && s.plain == 0 && out[n-1].plain == 0 && len(out[n-1].buf)+len(s.buf) <= segmentSize {
-			out[n-1].buf = append(out[n-1].buf, s.buf...)
-			continue
-		}
-		out = append(out, s)
-	}
-	clear(q.segs[len(out):])
-	q.segs = out
-	q.bytes -= q.joinLost()
-}
+// joinSmall is the size up to which neighbours that were shed become one.
+const joinSmall = 8 << 10
 
-// joinLost adds up neighbouring LOST frames of one route at the head of the
-// queue and returns the bytes saved.
-func (q *outQueue) joinLost() (saved int) {
-	for i := range q.segs {
-		s := &q.segs[i]
-		if s.plain > 0 {
-			break
-		}
-		joined := sumLost(s.buf)
-		saved += len(s.buf) - len(joined)
-		s.buf = joined
+// join puts what shed left of a segment behind the one before, so that a peer
+// that never reads costs bytes for each route and not for each segment. Large
+// ones stay as they are: joining must not cost more than shedding.
+func (q *outQueue) join(i int) bool {
+	a, b := &q.segs[i], &q.segs[i+1]
+	if a.plain > 0 || b.plain > 0 || len(a.buf)+len(b.buf) > joinSmall {
+		return false
 	}
-	return saved
+	joined := sumLost(append(a.buf[:len(a.buf):len(a.buf)], b.buf...))
+	q.bytes += len(joined) - len(a.buf) - len(b.buf)
+	a.buf = joined
+	copy(q.segs[i+1:], q.segs[i+2:])
+	q.segs[len(q.segs)-1] = segment{}
+	q.segs = q.segs[:len(q.segs)-1]
+	return true
 }
 
 // withoutEvents copies a batch without its droppable events. Before each kept

@@ -201,10 +201,12 @@ func (b *inBatch) compact() {
 
 // deliver runs a batch's items on the handler goroutine.
 func (l *link) deliver(b *inBatch) {
-	for i := range b.items {
-		it := &b.items[i]
+	for b.next < len(b.items) {
+		it := &b.items[b.next]
+		b.next++ // before the handler, which may end its goroutine
 		switch it.kind {
 		case inTask:
+			l.inbound.tasks.Add(-1)
 			it.task()
 		case inLost:
 			it.route.deliverLost(it.lost, it.reason)

@@ -23,8 +23,12 @@ func (s *session) onConnect(e *wire.Connect) error {
 		return err
 	}
 	ps := &peerSender{connect: *e}
+	at, since := s.link.node.gaps.recall(life{sig.Name(e.Name), e.Epoch})
 	for i := range e.Events {
-		ir := &inRoute{sess: s, number: e.Route + uint32(i), next: 1}
+		ir := &inRoute{sess: s, number: e.Route + uint32(i), next: 1, since: since}
+		if i < len(at) {
+			ir.next, ir.known = at[i].next, at[i].known
+		}
 		ir.taken = ir.takenHere
 		ps.routes = append(ps.routes, ir)
 		s.in.set(ir.number, ir)
@@ -79,6 +83,9 @@ func (s *session) register(ps *peerSender, next func(func())) {
 func (s *session) connectPeer(ps *peerSender, next func(func())) error {
 	s.peers.Lock()
 	defer s.peers.Unlock()
+	if s.over {
+		return sig.NewError(sig.CodeConnectionLost, s.describe())
+	}
 	e := &ps.connect
 	spec := sig.RemoteSpec{Events: names(e.Events), Requests: names(e.Requests), Default: e.Default, Epoch: e.Epoch}
 	sender, notice, err := s.link.bridge.Connect(sig.Name(e.Name), spec)
@@ -99,16 +106,12 @@ func (s *session) connectPeer(ps *peerSender, next func(func())) error {
 func (s *session) adoptRoutes(ps *peerSender) {
 	l, sender := s.link, ps.sender
 	l.node.hold(sender)
-	at := l.node.gaps.recall(life{sender.Name(), sender.Epoch()})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var wanted []uint32
 	s.bySender[sender] = ps
 	for i, rt := range sender.Routes() {
 		ir := ps.routes[i]
-		if i < len(at) {
-			ir.next, ir.known = at[i].next, at[i].known
-		}
 		rt.User().(*routeInfo).in.Store(ir)
 		if l.early[rt] {
 			wanted = append(wanted, uint32(i))
@@ -136,7 +139,10 @@ func (s *session) takeOver(name sig.Name) bool {
 	}
 	for _, other := range s.link.node.others(s.link) {
 		o := other.current.Load()
-		if o == nil || o.identity != s.identity || !o.evict(name) {
+		if o == nil || o.identity != s.identity {
+			continue
+		}
+		if !o.evict(name, sig.NewError(sig.CodeNameTaken, "taken over by another connection of the same principal")) {
 			continue
 		}
 		s.link.log.Info("sender taken over", "sender", name, "by", s.describe(), "from", o.describe())
@@ -145,9 +151,8 @@ func (s *session) takeOver(name sig.Name) bool {
 	return false
 }
 
-// evict ends a sender of this connection's peer, and tells the peer.
-func (s *session) evict(name sig.Name) bool {
-	const reason = "taken over by another connection of the same principal"
+// evict ends a sender of this connection's peer, and tells the peer why.
+func (s *session) evict(name sig.Name, why *sig.Error) bool {
 	s.peers.Lock()
 	defer s.peers.Unlock()
 	l := s.link
@@ -162,10 +167,10 @@ func (s *session) evict(name sig.Name) bool {
 	if found == nil || found.sender == nil {
 		return false
 	}
-	if deliver := s.release(found, sig.NewError(sig.CodeNameTaken, reason)); deliver != nil {
+	if deliver := s.release(found, why); deliver != nil {
 		l.inbound.task(deliver)
 	}
-	l.send(s, wire.Disconnect{Sender: found.connect.Sender, Code: wire.CodeNameTaken, Reason: reason, Yours: true}.Append(nil))
+	l.send(s, wire.Disconnect{Sender: found.connect.Sender, Code: uint16(why.Code), Reason: bounded(why.Text), Yours: true}.Append(nil))
 	return true
 }
 
@@ -177,6 +182,9 @@ func (s *session) release(ps *peerSender, why *sig.Error) func() {
 		return nil
 	}
 	ps.sender = nil
+	for _, ir := range ps.routes {
+		ir.ended.Store(true) // what still comes is not taken in; what has come is delivered
+	}
 	l := s.link
 	notice := l.node.reg.Evict(sender, why)
 	l.mu.Lock()
@@ -277,7 +285,18 @@ func (s *session) kick(number uint32, code uint16, text string) {
 	}
 	err := sig.NewError(sig.Code(code), text)
 	l.log.Warn("sender refused by the router", "sender", a.sender.Name(), "peer", s.describe(), "error", err)
-	l.node.reg.Kick(a.sender, err)
+	owner, remote := bridgeLink(a.sender)
+	switch {
+	case !remote:
+		l.inbound.task(l.node.reg.Evict(a.sender, err).Deliver) // handlers of #disconnect do not run on the reader
+	case owner.role == wire.RoleServer:
+		if o := owner.current.Load(); o != nil {
+			o.evict(a.sender.Name(), err)
+		}
+	default: // another server's: it stays there and here, and is unknown to this one
+		a.known.Store(false)
+		l.node.reg.Warn(sig.Warning{Sender: a.sender.Name(), Err: fmt.Errorf("not announced to %s: %w", s.describe(), err)})
+	}
 }
 
 // unshadow registers a sender of the peer's that had to wait until the local

@@ -23,10 +23,13 @@ type outRoute struct {
 	started atomic.Pointer[session]
 
 	// Guarded by link.mu.
-	gone     bool  // the sender has left
-	reserved int   // places promised to EmitWait
-	sizes    []int // payload bytes of each held-back event under way, oldest first
-	bytes    int   // their sum
+	gone     bool   // the sender has left
+	counting bool   // number goes on by one with each event
+	number   uint64 // of the latest event of this process
+	seen     int    // connections on which the peer was told a number of it
+	reserved int    // places promised to EmitWait
+	sizes    []int  // payload bytes of each held-back event under way, oldest first
+	bytes    int    // their sum
 	room     chan struct{}
 }
 
@@ -61,27 +64,51 @@ func (s *session) push(or *outRoute, em *sig.Emission) (done bool, err error) {
 		or.reserved--
 		defer or.wakeLocked()
 	}
+	held := em.Held() && s.features&wire.FeatureHeld != 0
 	if or.gone {
 		return true, sig.NewError(sig.CodeNotConnected, quoted(or.rt.Sender().Name()))
 	}
-	s.startRouteLocked(or, em.Seq())
+	if !or.of.known.Load() {
+		return true, nil // too large to be announced there, which was logged
+	}
+	s.startRouteLocked(or, or.countLocked(em.Seq()))
 	if err != nil {
 		s.controlLocked(wire.Lost{Route: or.id, Count: 1, Reason: uint8(sig.LossBadPayload)}.Append(nil))
 		l.stats.lost(sig.LossBadPayload, 1)
 		return true, err
 	}
-	s.eventLocked(or, em.Held(), payload)
+	s.eventLocked(or, held, payload)
 	return true, nil
 }
 
 // eventOverhead is the most that an EVENT's header takes.
 const eventOverhead = 1 + 5
 
+// countLocked numbers an event of this process: from the route's own count when
+// the peer begins to want it, and one by one from there, which is exact also
+// when several goroutines emit and overtake each other on the way here.
+func (or *outRoute) countLocked(seq uint64) uint64 {
+	if !or.counting {
+		or.counting, or.number = true, seq
+		return seq
+	}
+	or.number++
+	return or.number
+}
+
+// pauseLocked notes that the peer does not want the route, or begins to: the
+// numbers in between are no loss.
+func (or *outRoute) pauseLocked() {
+	or.counting = false
+	or.started.Store(nil)
+}
+
 // startRouteLocked tells the peer the number of the route's next event.
 func (s *session) startRouteLocked(or *outRoute, seq uint64) {
 	if or.started.Swap(s) == s {
 		return
 	}
+	or.seen++
 	var scratch [32]byte
 	s.out.control(wire.Route{Route: or.id, Seq: max(seq, 1)}.Append(scratch[:0]))
 }
@@ -132,7 +159,8 @@ func (or *outRoute) TryReserve() bool {
 	defer l.mu.Unlock()
 	s := l.sess
 	switch {
-	case or.gone || l.closed:
+	case or.gone || l.closed || s != nil && !or.of.known.Load():
+		or.reserved++
 		return true // Push will say so
 	case s == nil:
 		return false // until there is a connection

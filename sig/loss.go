@@ -8,9 +8,9 @@ type Lost struct {
 	Sender, Event Name
 	// Count is how many were lost; 0 means that nobody can know.
 	Count uint64
-	// First and Last number the lost events of this subscription, sender and
-	// event, beginning with 1 and counting delivered ones too; both are 0 if
-	// the numbers are not known.
+	// First and Last number the lost events among those of this subscription
+	// that came through its queue or from other processes, beginning with 1
+	// and counting delivered ones too.
 	First, Last uint64
 	Reason      LossReason
 }

@@ -210,6 +210,14 @@ func (r *Registry) end(s *Sender, err error, reason string) *Notice {
 // Call it without the registry's lock.
 func (r *Registry) Warn(w Warning) { r.warn(w) }
 
+// Subscriptions counts the subscriptions made so far. A router notes it to know
+// later who was there at a time, see [Route.DeliverLost].
+func (r *Registry) Subscriptions() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sequence
+}
+
 // warnAll is for use without the lock.
 func (r *Registry) warnAll(warnings []Warning) {
 	for _, w := range warnings {

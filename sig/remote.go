@@ -147,23 +147,25 @@ func countdown(n int, done func()) func() {
 
 // DeliverLost announces to the local subscriptions that events of this route
 // were lost on their way here, in order with its other events. It fills in
-// whatever of l depends on the route and the subscription.
-func (rt *Route) DeliverLost(l Lost) {
+// whatever of l depends on the route and the subscription. Subscriptions made
+// after the first since, as [Registry.Subscriptions] counts them, have missed
+// nothing and hear nothing; 0 means all.
+func (rt *Route) DeliverLost(l Lost, since uint64) {
 	snap := rt.current()
 	if snap == nil || len(snap.subs) == 0 {
 		return
 	}
 	l.Sender, l.Event = rt.sender.slot.name, rt.name
 	rt.excess.end()
-	own, ok := rt.sender.slot.post(rt.sender, func() { snap.lose(l) })
+	own, ok := rt.sender.slot.post(rt.sender, func() { snap.lose(l, since) })
 	if ok && own {
 		rt.sender.slot.drain()
 	}
 }
 
-func (snap *snapshot) lose(l Lost) {
+func (snap *snapshot) lose(l Lost, since uint64) {
 	for _, sub := range snap.subs {
-		if !sub.ended.Load() {
+		if !sub.ended.Load() && (since == 0 || sub.seq <= since) {
 			sub.recv.lose(l)
 		}
 	}
@@ -190,7 +192,7 @@ func (x *excess) count(rt *Route, snap *snapshot) {
 	}
 	own, ok := rt.sender.slot.post(rt.sender, func() {
 		rt.excess.end()
-		snap.lose(Lost{Sender: rt.sender.slot.name, Event: rt.name, Count: n.Load(), Reason: LossReentry})
+		snap.lose(Lost{Sender: rt.sender.slot.name, Event: rt.name, Count: n.Load(), Reason: LossReentry}, 0)
 	})
 	if ok && own {
 		rt.sender.slot.drain()

@@ -75,8 +75,8 @@ func TestDeliverLost(t *testing.T) {
 	subscribe(t, r, "s", "e", func(sig.EventOf[int]) {})
 	rt := p.connect(t, "s", "e").Routes()[0]
 	rt.Deliver(digits("1"), nil)
-	rt.DeliverLost(sig.Lost{Count: 3, Reason: sig.LossSlowPeer})
-	rt.DeliverLost(sig.Lost{Reason: sig.LossConnection})
+	rt.DeliverLost(sig.Lost{Count: 3, Reason: sig.LossSlowPeer}, 0)
+	rt.DeliverLost(sig.Lost{Reason: sig.LossConnection}, 0)
 	rt.Deliver(digits("2"), nil)
 	want := []string{"s e 1", "s e lost 3: 2-4 (peer too slow)", "s e lost 0: 5-5 (connection lost)", "s e 2"}
 	require.Equal(t, want, j.all(), "P7: in order, with the range and the reason")
@@ -109,7 +109,7 @@ func TestDeliverWhileHandlersRun(t *testing.T) {
 	subscribe(t, r, "s", "e", func(ev sig.Event) {
 		if ev.Data == int64(1) {
 			deliver("2")
-			rt.DeliverLost(sig.Lost{Count: 1, Reason: sig.LossInbound})
+			rt.DeliverLost(sig.Lost{Count: 1, Reason: sig.LossInbound}, 0)
 			deliver("3")
 		}
 	})

@@ -68,6 +68,10 @@ func (rt *Route) Name() Name { return rt.name }
 // Index returns the event's place in the list the sender connected with.
 func (rt *Route) Index() int { return rt.index }
 
+// Seq numbers the latest event of a local sender's route, as [Emission.Seq] does;
+// 0: nothing to count yet.
+func (rt *Route) Seq() uint64 { return rt.seq.Load() }
+
 // User returns what SetUser stored: one slot for the router that connected the
 // sender, or for the only router if the sender is local.
 func (rt *Route) User() any {
