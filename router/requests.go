@@ -93,9 +93,11 @@ func (s *session) request(ctx context.Context, to *sig.Sender, method sig.Name, 
 	case o := <-a.reply:
 		return o.payload, o.err
 	case <-ctx.Done():
-		if s.requests.drop(a) {
-			s.link.send(s, wire.Cancel{ID: a.id}.Append(nil))
+		if !s.requests.drop(a) { // both are ready: it was answered before the sender left
+			o := <-a.reply
+			return o.payload, o.err
 		}
+		s.link.send(s, wire.Cancel{ID: a.id}.Append(nil))
 		return nil, ctxError(ctx, fmt.Sprintf("%s of %s", method, to.Name()))
 	}
 }
