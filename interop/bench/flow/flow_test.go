@@ -85,4 +85,5 @@ func TestRate(t *testing.T) {
 	at := time.Unix(1000, 0)
 	assert.InDelta(t, 500, Rate(Mark{100, at}, Mark{350, at.Add(500 * time.Millisecond)}), 1e-9)
 	assert.Zero(t, Rate(Mark{100, at}, Mark{100, at}))
+	assert.WithinDuration(t, time.Now(), NewSink(1, 1).Mark().At, time.Minute, "also before the first message")
 }

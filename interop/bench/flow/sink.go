@@ -22,7 +22,7 @@ type Sink struct {
 	odd   atomic.Int64 // messages of another size
 
 	mu sync.Mutex
-	at time.Time // when count was reported
+	at time.Time // when count was reported, at first when the sink was made
 }
 
 // NewSink makes a sink that no publisher waits for; it reports its count every
@@ -30,7 +30,7 @@ type Sink struct {
 func NewSink(payload, block int) *Sink { return newSink(payload, int64(block)) }
 
 func newSink(payload int, block int64) *Sink {
-	return &Sink{size: payload, block: block, next: block}
+	return &Sink{size: payload, block: block, next: block, at: time.Now()}
 }
 
 // Take counts a message.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -36,7 +38,7 @@ func (gosig) Serve(env Env) (string, io.Closer, error) {
 		url = "tls://127.0.0.1:0"
 	}
 	srv, err := router.NewServerRouter(reg, &router.ServerOptions{
-		Carriers: []carrier.Carrier{tcp.New(opts)}, Codecs: []codec.Codec{raw.New()},
+		Carriers: []carrier.Carrier{tcp.New(opts)}, Codecs: []codec.Codec{raw.New()}, Logger: warnings(),
 	})
 	if err != nil {
 		return "", nil, err
@@ -47,37 +49,66 @@ func (gosig) Serve(env Env) (string, io.Closer, error) {
 
 // gosigClient is a registry and the router that joins it to the server.
 type gosigClient struct {
-	reg    *sig.Registry
-	router *router.ClientRouter
+	reg     *sig.Registry
+	router  *router.ClientRouter
+	senders []*sig.Sender
 }
 
-func (c *gosigClient) Close() error { return errors.Join(c.router.Close(), c.reg.Close()) }
+// Close disconnects the senders and says goodbye: the next client may use their
+// names when it returns.
+func (c *gosigClient) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), partingTime)
+	defer cancel()
+	for _, s := range c.senders {
+		_ = s.Disconnect("") // it may have been disconnected by the server
+	}
+	return errors.Join(c.router.Shutdown(ctx), c.reg.Close())
+}
 
-func dialGosig(env Env) (*gosigClient, error) {
+const partingTime = 2 * time.Second
+
+// warnings is a logger for what a user would want to know: connections that
+// come and go are the benchmark itself.
+func warnings() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// dialGosig joins a registry to the server. What prepare has connected and
+// subscribed is in force there when it returns.
+func dialGosig(env Env, prepare func(*gosigClient) error) (*gosigClient, error) {
 	opts := &tcp.Options{}
 	if env.Secure() {
 		opts.CAFile = env.file(certFile)
 	}
-	reg := sig.New(nil)
-	r, err := router.NewClientRouter(reg, []string{env.Address}, &router.ClientOptions{
-		Carriers: []carrier.Carrier{tcp.New(opts)}, Codecs: []codec.Codec{raw.New()},
+	c := &gosigClient{reg: sig.New(nil)}
+	if err := prepare(c); err != nil {
+		return nil, err
+	}
+	var err error
+	c.router, err = router.NewClientRouter(c.reg, []string{env.Address}, &router.ClientOptions{
+		Carriers: []carrier.Carrier{tcp.New(opts)}, Codecs: []codec.Codec{raw.New()}, Logger: warnings(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	return &gosigClient{reg, r}, r.WaitConnected(ctx)
+	return c, c.router.WaitConnected(ctx)
 }
 
-func (gosig) Connect(env Env) (io.Closer, error) { return dialGosig(env) }
+// asItIs prepares nothing.
+func asItIs(*gosigClient) error { return nil }
 
-// sync waits until the server has taken in what the client has announced.
-func (c *gosigClient) sync() error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	return c.reg.Sync(ctx)
+// connect connects a sender.
+func (c *gosigClient) connect(name sig.Name, spec sig.Spec) (*sig.Sender, error) {
+	s, err := c.reg.Connect(name, spec)
+	if err == nil {
+		c.senders = append(c.senders, s)
+	}
+	return s, err
 }
+
+func (gosig) Connect(env Env) (io.Closer, error) { return dialGosig(env, asItIs) }
 
 // gosigPublisher emits on several senders' events in turn.
 type gosigPublisher struct {
@@ -87,29 +118,34 @@ type gosigPublisher struct {
 }
 
 func (gosig) Publish(env Env, topics []Topic) (Publisher, error) {
-	c, err := dialGosig(env)
-	if err != nil {
-		return nil, err
-	}
+	p := &gosigPublisher{}
+	var err error
+	p.gosigClient, err = dialGosig(env, func(c *gosigClient) error { return p.prepare(c, topics) })
+	return p, err
+}
+
+// prepare makes an emitter for each topic.
+func (p *gosigPublisher) prepare(c *gosigClient, topics []Topic) error {
 	events := make(map[sig.Name][]sig.Name)
 	for _, t := range topics {
 		events[senderOf(t)] = append(events[senderOf(t)], eventOf(t))
 	}
 	senders := make(map[sig.Name]*sig.Sender)
 	for name, list := range events {
-		if senders[name], err = c.reg.Connect(name, sig.Spec{Events: list}); err != nil {
-			return nil, err
+		s, err := c.connect(name, sig.Spec{Events: list})
+		if err != nil {
+			return err
 		}
+		senders[name] = s
 	}
-	p := &gosigPublisher{gosigClient: c}
 	for _, t := range topics {
 		em, err := sig.NewEmitter[[]byte](senders[senderOf(t)], eventOf(t))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		p.emitters = append(p.emitters, em)
 	}
-	return p, c.sync()
+	return nil
 }
 
 // senderOf and eventOf split what join puts together.
@@ -135,40 +171,31 @@ func (p *gosigPublisher) Publish(payload []byte, n int) error {
 }
 
 func (gosig) Subscribe(env Env, topic *Topic, take func([]byte)) (io.Closer, error) {
-	c, err := dialGosig(env)
-	if err != nil {
-		return nil, err
-	}
 	sender, event := sig.Name("bench/*"), sig.Name("*")
 	if topic != nil {
 		sender, event = splitTopic(*topic)
 	}
-	sub, err := sig.Subscribe(c.reg, sender, event, func(ev sig.EventOf[[]byte]) { take(ev.Data) }, nil)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	return c, sub.InForce(ctx)
+	return dialGosig(env, func(c *gosigClient) error {
+		_, err := sig.Subscribe(c.reg, sender, event, func(ev sig.EventOf[[]byte]) { take(ev.Data) }, nil)
+		return err
+	})
 }
 
 func (gosig) Respond(env Env) (io.Closer, error) {
-	c, err := dialGosig(env)
-	if err != nil {
-		return nil, err
-	}
 	answer := func(_ context.Context, payload []byte) ([]byte, error) { return payload, nil }
-	_, err = c.reg.Connect(responder, sig.Spec{Requests: map[sig.Name]sig.RequestHandler{echo: sig.Handle(answer)}})
-	return c, errors.Join(err, c.sync())
+	return dialGosig(env, func(c *gosigClient) error {
+		_, err := c.connect(responder, sig.Spec{Requests: map[sig.Name]sig.RequestHandler{echo: sig.Handle(answer)}})
+		return err
+	})
 }
 
 func (gosig) Request(env Env, callers int) ([]Call, io.Closer, error) {
-	c, err := dialGosig(env)
+	c, err := dialGosig(env, asItIs)
 	if err != nil {
 		return nil, nil, err
 	}
 	call := func(ctx context.Context, payload []byte) ([]byte, error) {
 		return sig.Call[[]byte](ctx, c.reg, responder, echo, payload)
 	}
-	return sameCall(callers, call), c, c.sync()
+	return sameCall(callers, call), c, nil
 }

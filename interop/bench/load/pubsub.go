@@ -1,0 +1,124 @@
+package load
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gosig/gosig/interop/bench/flow"
+	"github.com/gosig/gosig/interop/bench/peer"
+)
+
+// lossPatience is how long nothing may arrive before messages count as lost.
+const lossPatience = 3 * time.Second
+
+// setup is publishers, subscribers, and the window between them.
+type setup struct {
+	window     *flow.Window
+	block      int
+	sinks      []*flow.Sink
+	publishers []peer.Publisher
+	open       closers
+}
+
+// join opens the connections of a spec. each, if not nil, sees every payload
+// of the first subscriber.
+func join(sys peer.System, spec Spec, each func([]byte)) (*setup, error) {
+	st := &setup{block: blockOf(spec.Size)}
+	st.window = flow.NewWindow(windowOf(spec.Size), st.block)
+	var only *peer.Topic
+	if spec.Senders*spec.Events == 1 {
+		only = &peer.Topic{}
+	}
+	for i := range spec.Subscribers {
+		sink := st.window.NewSink(spec.Size)
+		if i == 0 {
+			sink.Each = each
+		}
+		sub, err := sys.Subscribe(spec.Env, only, sink.Take)
+		if err != nil {
+			st.open.close()
+			return nil, fmt.Errorf("subscribe: %w", err)
+		}
+		st.open.add(sub)
+		st.sinks = append(st.sinks, sink)
+	}
+	per := max(spec.Senders/spec.Publishers, 1)
+	for i := range spec.Publishers {
+		pub, err := sys.Publish(spec.Env, peer.Topics(i*per, per, spec.Events))
+		if err != nil {
+			st.open.close()
+			return nil, fmt.Errorf("publish: %w", err)
+		}
+		st.open.add(pub)
+		st.publishers = append(st.publishers, pub)
+	}
+	return st, nil
+}
+
+// publish runs all publishers until the window is stopped, and returns a
+// function that waits for them.
+func (st *setup) publish(size int) (wait func() error) {
+	var wg sync.WaitGroup
+	failed := make([]error, len(st.publishers))
+	for i, pub := range st.publishers {
+		payload := make([]byte, size)
+		wg.Go(func() { // ends when the window is stopped
+			for st.window.Acquire() {
+				if err := pub.Publish(payload, st.block); err != nil {
+					failed[i] = fmt.Errorf("publish: %w", err)
+					st.window.Stop()
+				}
+			}
+		})
+	}
+	return func() error { wg.Wait(); return firstOf(failed) }
+}
+
+func (st *setup) marks() []flow.Mark {
+	marks := make([]flow.Mark, len(st.sinks))
+	for i, s := range st.sinks {
+		marks[i] = s.Mark()
+	}
+	return marks
+}
+
+// pubSub measures deliveries: the sum of all subscribers'.
+func pubSub(sys peer.System, spec Spec, marks Marks) (Measured, error) {
+	st, err := join(sys, spec, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer st.open.close()
+	wait := st.publish(spec.Size)
+	time.Sleep(spec.Warm)
+	rate, cpu, took := st.measure(spec.Measure, marks)
+	st.window.Stop()
+	if err := wait(); err != nil {
+		return nil, err
+	}
+	if err := st.window.Drain(lossPatience); err != nil {
+		return nil, fmt.Errorf("messages were lost: %w", err)
+	}
+	if rate == 0 {
+		return nil, fmt.Errorf("nothing arrived within %v", spec.Measure)
+	}
+	ops := rate * took.Seconds()
+	return Measured{Rate: rate, LoadCPU: float64(cpu) / ops, opsInWindow: ops, windowNanos: float64(took)}, nil
+}
+
+// measure watches the sinks for a while. A sink's rate is between its own two
+// marks, so that the size of blocks does not matter.
+func (st *setup) measure(d time.Duration, marks Marks) (rate float64, cpu, took time.Duration) {
+	marks.Begin()
+	began, used := time.Now(), CPU()
+	from := st.marks()
+	time.Sleep(d)
+	to := st.marks()
+	cpu, took = CPU()-used, time.Since(began)
+	marks.End()
+	for i := range from {
+		rate += flow.Rate(from[i], to[i])
+	}
+	return rate, cpu, took
+}

@@ -1,0 +1,107 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gosig/gosig/interop/bench/peer"
+	"github.com/gosig/gosig/interop/bench/stats"
+)
+
+// phase of a measurement of requests.
+const (
+	warming int32 = iota
+	measuring
+	over
+)
+
+// request measures callers that each have one request under way, all on one
+// connection.
+func request(sys peer.System, spec Spec, marks Marks) (Measured, error) {
+	var open closers
+	defer func() { open.close() }()
+	responder, err := sys.Respond(spec.Env)
+	if err != nil {
+		return nil, fmt.Errorf("respond: %w", err)
+	}
+	open.add(responder)
+	calls, conn, err := sys.Request(spec.Env, spec.Callers)
+	if err != nil {
+		return nil, fmt.Errorf("request: %w", err)
+	}
+	open.add(conn)
+	ctx, cancel := context.WithTimeout(context.Background(), spec.Warm+spec.Measure+10*time.Second)
+	defer cancel()
+
+	var phase atomic.Int32
+	var wg sync.WaitGroup
+	latencies := make([]stats.Histogram, len(calls))
+	failed := make([]error, len(calls))
+	for i, call := range calls {
+		wg.Go(func() { // ends when the measuring is over
+			failed[i] = callUntilOver(ctx, call, spec.Size, &phase, &latencies[i])
+		})
+	}
+	time.Sleep(spec.Warm)
+	marks.Begin()
+	began, used := time.Now(), CPU()
+	phase.Store(measuring)
+	time.Sleep(spec.Measure)
+	phase.Store(over)
+	cpu, took := CPU()-used, time.Since(began)
+	marks.End()
+	wg.Wait()
+	if err := firstOf(failed); err != nil {
+		return nil, err
+	}
+	return summarize(latencies, cpu, took)
+}
+
+func callUntilOver(ctx context.Context, call peer.Call, size int, phase *atomic.Int32, latency *stats.Histogram) error {
+	payload := make([]byte, size)
+	for phase.Load() != over {
+		start := time.Now()
+		answer, err := call(ctx, payload)
+		if err != nil {
+			return fmt.Errorf("request: %w", err)
+		}
+		if len(answer) != size {
+			return fmt.Errorf("request: an answer of %d bytes to one of %d", len(answer), size)
+		}
+		if phase.Load() == measuring {
+			latency.Add(time.Since(start))
+		}
+	}
+	return nil
+}
+
+// firstOf returns one error of many that are most likely the same.
+func firstOf(failed []error) error {
+	for _, err := range failed {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func summarize(latencies []stats.Histogram, cpu, took time.Duration) (Measured, error) {
+	var all stats.Histogram
+	for i := range latencies {
+		all.Merge(&latencies[i])
+	}
+	if all.Count() == 0 {
+		return nil, errors.New("no request was answered in time")
+	}
+	ops := float64(all.Count())
+	return Measured{
+		Rate: ops / took.Seconds(), LoadCPU: float64(cpu) / ops, opsInWindow: ops, windowNanos: float64(took),
+		P50: micros(all.Quantile(0.5)), P99: micros(all.Quantile(0.99)), P999: micros(all.Quantile(0.999)),
+	}, nil
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

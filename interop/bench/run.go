@@ -1,0 +1,229 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gosig/gosig/interop/bench/load"
+	"github.com/gosig/gosig/interop/bench/peer"
+	"github.com/gosig/gosig/interop/bench/report"
+)
+
+// runner measures scenarios, one repetition of all after the other, so that
+// what disturbs the machine for a while disturbs all systems.
+type runner struct {
+	repetitions   int
+	warm, measure time.Duration
+	inproc        time.Duration
+	profiles      string // folder, "": none
+	certificates  string
+
+	servers map[serverKey]*served
+	loads   map[string]*process
+	inside  *process
+	results *report.Results
+}
+
+type serverKey struct {
+	system string
+	secure bool
+}
+
+// served is a server process with its environment for clients.
+type served struct {
+	*process
+	env peer.Env
+}
+
+// run measures everything. Repetitions that fail are noted in the results.
+func (r *runner) run(list []scenario) {
+	total := 0
+	for _, s := range list {
+		total += r.repetitions * len(s.systems)
+	}
+	progress := report.NewProgress(os.Stderr, total)
+	defer progress.End()
+	defer r.stopAll()
+	for repetition := range r.repetitions {
+		for _, s := range list {
+			for i := range s.systems {
+				system := s.systems[(i+repetition)%len(s.systems)] // nobody is always the first
+				progress.Step(fmt.Sprintf("%s, %s, %d of %d", s.name, system, repetition+1, r.repetitions))
+				figures, err := r.cell(s, system, repetition)
+				if err != nil {
+					r.results.Fail(s.name, system, err)
+					r.drop(system)
+					continue
+				}
+				r.results.Add(s.name, system, repetition, figures)
+			}
+		}
+	}
+}
+
+func (r *runner) cell(s scenario, system string, repetition int) (report.Figures, error) {
+	if s.inproc {
+		return r.inprocCell(s, system)
+	}
+	if s.fresh {
+		r.drop(system)
+		defer r.drop(system)
+	}
+	server, err := r.server(system, s.secure)
+	if err != nil {
+		return nil, err
+	}
+	client, err := r.load(system)
+	if err != nil {
+		return nil, err
+	}
+	if s.awake {
+		spinner, err := start(childAwake)
+		if err != nil {
+			return nil, err
+		}
+		defer spinner.stop()
+	}
+	spec := s.spec
+	spec.System, spec.Env, spec.Warm, spec.Measure = system, server.env, r.warm, r.measure*time.Duration(max(s.slower, 1))
+	w := &watcher{server: server.process, idle: s.spec.Kind == load.Idle}
+	var file string
+	if r.profiles != "" && repetition == 0 {
+		base := filepath.Join(r.profiles, s.name+"-"+system)
+		w.file, file = base+"-server.pprof", base+"-load.pprof"
+	}
+	a, err := client.ask(command{Do: "run", Spec: spec, File: file})
+	for err == nil && a.Mark != "" {
+		if err = w.at(a.Mark); err == nil {
+			a, err = client.ask(command{Do: "go on"})
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	w.complete(a.Measured, spec)
+	return a.Measured, nil
+}
+
+func (r *runner) inprocCell(s scenario, system string) (report.Figures, error) {
+	if r.inside == nil {
+		p, err := start(childInproc)
+		if err != nil {
+			return nil, err
+		}
+		r.inside = p
+	}
+	a, err := r.inside.ask(command{Do: "measure", System: system, Row: s.name[len(inprocPrefix):], For: r.inproc})
+	if err != nil {
+		return nil, err
+	}
+	return report.Figures{nanos: a.Inproc.Nanos, allocs: a.Inproc.Allocs}, nil
+}
+
+// server returns the server process of a system, started when first needed.
+func (r *runner) server(system string, secure bool) (*served, error) {
+	key := serverKey{system, secure}
+	if s := r.servers[key]; s != nil {
+		return s, nil
+	}
+	p, err := start(childServer)
+	if err != nil {
+		return nil, err
+	}
+	env := peer.Env{Queue: load.Queue}
+	if secure {
+		env.Certificates = r.certificates
+	}
+	a, err := p.ask(command{Do: "serve", System: system, Env: env})
+	if err != nil {
+		p.stop()
+		return nil, err
+	}
+	env.Address = a.Address
+	s := &served{p, env}
+	r.servers[key] = s
+	return s, nil
+}
+
+func (r *runner) load(system string) (*process, error) {
+	if p := r.loads[system]; p != nil {
+		return p, nil
+	}
+	p, err := start(childLoad)
+	if err == nil {
+		r.loads[system] = p
+	}
+	return p, err
+}
+
+// drop ends a system's processes; the next cell starts new ones.
+func (r *runner) drop(system string) {
+	if p := r.loads[system]; p != nil {
+		p.stop()
+		delete(r.loads, system)
+	}
+	for key, s := range r.servers {
+		if key.system == system {
+			s.stop()
+			delete(r.servers, key)
+		}
+	}
+}
+
+func (r *runner) stopAll() {
+	for _, p := range r.loads {
+		p.stop()
+	}
+	for _, s := range r.servers {
+		s.stop()
+	}
+	if r.inside != nil {
+		r.inside.stop()
+	}
+}
+
+// watcher looks at the server when the measuring begins and when it ends.
+type watcher struct {
+	server *process
+	idle   bool
+	file   string // of a profile
+
+	from, to answer
+}
+
+func (w *watcher) at(mark string) (err error) {
+	question := "usage"
+	if w.idle {
+		question = "occupied"
+	}
+	if mark == "begin" {
+		if w.from, err = w.server.ask(command{Do: question}); err == nil && w.file != "" {
+			_, err = w.server.ask(command{Do: "profile", File: w.file})
+		}
+		return err
+	}
+	if w.file != "" {
+		if _, err := w.server.ask(command{Do: "profile"}); err != nil {
+			return err
+		}
+	}
+	w.to, err = w.server.ask(command{Do: question})
+	return err
+}
+
+// complete adds the server's figures. Its CPU time is taken over a slightly
+// longer time than the load's, so it is a share of that time which counts.
+func (w *watcher) complete(m load.Measured, spec load.Spec) {
+	switch {
+	case w.to.At.After(w.from.At):
+		share := float64(w.to.CPU-w.from.CPU) / w.to.At.Sub(w.from.At).Seconds()
+		m[load.ServerCPU] = share / m[load.Rate]
+	case w.idle && spec.Connections > 0:
+		n := float64(spec.Connections)
+		m[load.Memory] = (float64(w.to.Occupied.RSS) - float64(w.from.Occupied.RSS)) / n
+		m[load.Heap] = (float64(w.to.Occupied.Heap) - float64(w.from.Occupied.Heap)) / n
+		m[load.Goroutines] = float64(w.to.Occupied.Goroutines-w.from.Occupied.Goroutines) / n
+	}
+}

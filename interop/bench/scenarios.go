@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/gosig/gosig/interop/bench/inproc"
+	"github.com/gosig/gosig/interop/bench/load"
+)
+
+// scenario is one measurement that several systems are put through.
+type scenario struct {
+	name    string
+	spec    load.Spec // without system and addresses
+	systems []string
+	secure  bool
+	awake   bool // keep the CPUs out of their idle state
+	fresh   bool // server and load process of its own for each repetition
+	inproc  bool // a row of package inproc: no spec
+	slower  int  // the measuring takes so many times as long; 0 is 1
+}
+
+// Who is compared where. The first system of a scenario is ours.
+var (
+	brokers = []string{"gosig", "nats", "floor", "mangos", "mochi", "nexus"}
+	fastest = []string{"gosig", "nats", "floor"}
+	callees = []string{"gosig", "nats", "floor", "floorecho", "grpc", "grpcstream", "netrpc", "mangos", "nexus"}
+	idlers  = []string{"gosig", "nats", "floor", "mangos", "mochi", "nexus"}
+)
+
+// Many senders with several events each: what "mixed" means.
+const (
+	mixedSenders = 50
+	mixedEvents  = 4
+)
+
+// sizeName writes a payload's size as scenario names do.
+func sizeName(size int) string {
+	if size >= 1<<10 {
+		return fmt.Sprintf("%dKiB", size>>10)
+	}
+	return fmt.Sprintf("%dB", size)
+}
+
+// pubSub makes a scenario and its mixed form.
+func pubSub(secure bool, size, publishers, subscribers int, systems []string) []scenario {
+	prefix := "pubsub"
+	if secure {
+		prefix = "tls"
+	}
+	s := scenario{
+		name:    fmt.Sprintf("%s-%s-%dto%d", prefix, sizeName(size), publishers, subscribers),
+		systems: systems, secure: secure,
+		spec: load.Spec{
+			Kind: load.PubSub, Size: size, Publishers: publishers, Subscribers: subscribers,
+			Senders: publishers, Events: 1,
+		},
+	}
+	mixed := s
+	mixed.name += "-mixed"
+	mixed.systems = fastest
+	mixed.spec.Senders, mixed.spec.Events = mixedSenders, mixedEvents
+	return []scenario{s, mixed}
+}
+
+func requests(callers int) scenario {
+	return scenario{
+		name: fmt.Sprintf("request-%d", callers), systems: callees, awake: callers == 1,
+		spec: load.Spec{Kind: load.Request, Size: 128, Callers: callers},
+	}
+}
+
+func idle(connections int, secure bool) scenario {
+	s := scenario{
+		name: fmt.Sprintf("idle-%d", connections), systems: idlers, secure: secure, fresh: true,
+		spec: load.Spec{Kind: load.Idle, Size: 16, Connections: connections},
+	}
+	if secure {
+		s.name, s.systems = fmt.Sprintf("idle-tls-%d", connections), fastest
+	}
+	return s
+}
+
+// scenarios lists all of them, in the order of the report.
+func scenarios() []scenario {
+	var all []scenario
+	for _, size := range []int{16, 128, 1 << 10, 8 << 10, 64 << 10} {
+		all = append(all, pubSub(false, size, 1, 1, brokers)...)
+	}
+	for _, size := range []int{16, 1 << 10, 8 << 10} {
+		all = append(all, pubSub(false, size, 1, 10, brokers)...)
+	}
+	for _, size := range []int{16, 1 << 10, 8 << 10} {
+		all = append(all, pubSub(false, size, 10, 1, brokers)...)
+	}
+	for _, size := range []int{16, 128, 1 << 10, 8 << 10} {
+		all = append(all, pubSub(true, size, 1, 1, fastest)...)
+	}
+	all = append(all, requests(1), requests(64))
+	one := load.Spec{Publishers: 1, Subscribers: 1, Senders: 1, Events: 1}
+	latency, slow := one, one
+	latency.Kind, latency.Size = load.Latency, 16
+	slow.Kind, slow.Size, slow.Subscribers = load.Slow, 1<<10, 100
+	all = append(
+		all,
+		scenario{name: "latency-16B", spec: latency, systems: fastest},
+		scenario{name: "slow-1of100", spec: slow, systems: []string{"gosig", "nats"}, slower: 2},
+		idle(5000, false), idle(5000, true),
+	)
+	for _, row := range inproc.Rows() {
+		all = append(all, scenario{name: inprocPrefix + row.Name, systems: row.Systems, inproc: true})
+	}
+	return all
+}
+
+const inprocPrefix = "inproc-"
+
+// quickSystems are the scenarios of --quick and who takes part in each: as many
+// as fit into its time.
+var quickSystems = map[string][]string{
+	"pubsub-16B-1to1":       fastest,
+	"pubsub-16B-1to1-mixed": {"gosig", "nats"},
+	"pubsub-1KiB-1to1":      fastest,
+	"pubsub-16B-1to10":      fastest,
+	"request-1":             {"gosig", "nats", "floor", "grpc"},
+	"request-64":            {"gosig", "nats"},
+	"inproc-emit-0":         {"loop", "gosig"},
+	"inproc-emit-1":         {"loop", "eventloop", "gosig"},
+	"inproc-emit-10":        {"loop", "gosig"},
+}
+
+// quickOnes cuts the list down to what --quick measures.
+func quickOnes(all []scenario) []scenario {
+	var some []scenario
+	for _, s := range all {
+		if systems, ok := quickSystems[s.name]; ok {
+			s.systems = systems
+			some = append(some, s)
+		}
+	}
+	return some
+}
