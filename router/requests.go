@@ -2,7 +2,6 @@ package router
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -14,21 +13,30 @@ import (
 
 // requestTable holds the requests of one connection that have no answer yet.
 type requestTable struct {
-	mu      sync.Mutex
-	last    uint64
-	asked   map[uint64]*asked             // we have asked the peer
-	serving map[uint64]context.CancelFunc // the peer has asked us, a handler here is at it
-	passed  map[uint64]*asked             // the peer has asked us, we have asked another peer
-	slots   chan struct{}                 // places for asked; capacity is the negotiated MaxRequests
-	ended   bool
-	idle    chan struct{} // closed when the peer's are all answered; nil: nobody waits
+	mu        sync.Mutex
+	last      uint64
+	asked     map[uint64]*asked             // we have asked the peer
+	serving   map[uint64]context.CancelFunc // the peer has asked us, a handler here runs, if only because it ignores its context's end
+	passed    map[uint64]*asked             // the peer has asked us, we have asked another peer
+	answering int                           // of the peer's, those whose answer is about to be queued
+	slots     chan struct{}                 // places for asked; capacity is the negotiated MaxRequests
+	ended     bool
+	refuses   bool          // takes no more of the peer's: going down
+	idle      chan struct{} // closed when the peer's are all answered; nil: nobody waits
 }
 
-// quiet waits until the requests of the peer are answered, or one of the
+// refuseMore has what the peer asks from now on refused.
+func (t *requestTable) refuseMore() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.refuses = true
+}
+
+// quiet waits until the answers to the peer's requests are queued, or one of the
 // contexts ends.
 func (t *requestTable) quiet(ctx, session context.Context) {
 	t.mu.Lock()
-	if len(t.serving)+len(t.passed) == 0 {
+	if t.quietLocked() {
 		t.mu.Unlock()
 		return
 	}
@@ -44,9 +52,14 @@ func (t *requestTable) quiet(ctx, session context.Context) {
 	}
 }
 
-// answeredLocked lets quiet go on when nothing is left.
-func (t *requestTable) answeredLocked() {
-	if t.idle != nil && len(t.serving)+len(t.passed) == 0 {
+func (t *requestTable) quietLocked() bool { return len(t.serving)+len(t.passed)+t.answering == 0 }
+
+// answered lets quiet go on when nothing is left: an answer has been queued.
+func (t *requestTable) answered() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.answering--
+	if t.idle != nil && t.quietLocked() {
 		close(t.idle)
 		t.idle = nil
 	}
@@ -103,12 +116,8 @@ func (s *session) request(ctx context.Context, to *sig.Sender, method sig.Name, 
 }
 
 // ctxError turns the end of a context into the error a caller in one process
-// would get. The registry ends it with a cause of its own when the sender leaves.
+// would get.
 func ctxError(ctx context.Context, text string) error {
-	var cause *sig.Error
-	if errors.As(context.Cause(ctx), &cause) {
-		return cause
-	}
 	if ctx.Err() == context.DeadlineExceeded {
 		return sig.NewError(sig.CodeTimeout, text)
 	}
@@ -123,8 +132,14 @@ func timeoutOf(ctx context.Context) uint64 {
 	return uint64(max(time.Until(deadline).Milliseconds(), 1))
 }
 
-// requestPayload encodes what goes to the peer.
+// requestPayload encodes what goes to the peer. Types bring their own marshalling
+// methods, and those may panic.
 func (s *session) requestPayload(data any) (payload []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			payload, err = nil, sig.NewError(sig.CodeBadPayload, fmt.Sprintf("encoding a %T panicked: %v", data, p))
+		}
+	}()
 	if in, ok := data.(payloadIn); ok {
 		payload, err = s.encoded(in.data, in.codec)
 	} else {
@@ -205,8 +220,12 @@ func (s *session) onRequest(e *wire.Request) error {
 	_, serving := t.serving[e.ID]
 	_, passed := t.passed[e.ID]
 	n := len(t.serving) + len(t.passed)
+	refuses := t.refuses
 	t.mu.Unlock()
 	switch {
+	case refuses:
+		s.refuse(e.ID, sig.NewError(sig.CodeClosed, "the router is shutting down"))
+		return nil
 	case serving || passed:
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("REQUEST %d is under way already", e.ID))
 	case n >= int(s.peerLimits.MaxRequests):
@@ -248,15 +267,23 @@ func (s *session) serve(e *wire.Request, to *sig.Sender) {
 	data := payloadIn{append([]byte(nil), e.Payload...), s.codec}
 	s.link.group.Go(func() { // ends when the handler returns; its context ends with the connection
 		defer cancel()
-		reply, err := to.Serve(ctx, method, data)
-		t.mu.Lock()
-		delete(t.serving, id)
-		t.mu.Unlock()
-		s.answer(id, reply, err)
-		t.mu.Lock()
-		t.answeredLocked()
-		t.mu.Unlock()
+		var reply any
+		var err error = sig.NewError(sig.CodeHandler, "the handler ended its goroutine")
+		defer func() { s.served(id, reply, err) }()
+		reply, err = to.Answer(ctx, method, data)
 	})
+}
+
+// served gives the place back, which the peer may use as soon as it has the
+// answer, and answers.
+func (s *session) served(id uint64, reply any, err error) {
+	t := &s.requests
+	t.mu.Lock()
+	delete(t.serving, id)
+	t.answering++
+	t.mu.Unlock()
+	s.answer(id, reply, err)
+	t.answered()
 }
 
 // maxTimeoutMS is where a deadline is as good as none.
@@ -353,6 +380,7 @@ func (a *asked) finish(payload []byte, err error) {
 	if open {
 		delete(t.passed, a.fromID)
 	}
+	t.answering++
 	t.mu.Unlock()
 	switch {
 	case !open: // cancelled meanwhile
@@ -361,9 +389,7 @@ func (a *asked) finish(payload []byte, err error) {
 	default:
 		a.from.answer(a.fromID, payloadIn{payload, a.to.codec}, nil)
 	}
-	t.mu.Lock()
-	t.answeredLocked()
-	t.mu.Unlock()
+	t.answered()
 }
 
 // onReply takes in an answer.
