@@ -55,19 +55,21 @@ type ServerRouter struct {
 	log      *slog.Logger
 	onClient func(ClientEvent)
 	stats    counters
-	permits  chan struct{}  // one for each connection in its handshake; capacity Limits.Unauthenticated
-	group    sync.WaitGroup // accept loops and connections
-	telling  sync.Mutex     // OnClient is called by one at a time
+	group    sync.WaitGroup  // accept loops and connections
+	telling  sync.Mutex      // OnClient is called by one at a time
+	ctx      context.Context // ends when Close or Shutdown begins
+	stop     context.CancelFunc
+	halted   context.Context // ends with Close, and all connections with it
+	halt     context.CancelFunc
 
 	mu        sync.Mutex
 	closed    bool
-	stop      context.CancelFunc
-	ctx       context.Context // ends with Close and Shutdown
 	listeners []carrier.Listener
 	links     map[*link]*serverConn
 	tokens    map[wire.Token]*link
 	perID     map[string]int
 	perIP     map[string]int
+	opening   openings
 }
 
 // serverConn is what the server knows of a connection beyond its link.
@@ -91,11 +93,12 @@ func NewServerRouter(reg *sig.Registry, opts *ServerOptions) (*ServerRouter, err
 	limits := opts.Limits.WithDefaults()
 	r := &ServerRouter{
 		limits: limits, codecs: opts.Codecs, carriers: set, log: logger(opts.Logger), onClient: opts.OnClient,
-		permits: make(chan struct{}, limits.Unauthenticated), links: make(map[*link]*serverConn),
-		tokens: make(map[wire.Token]*link), perID: make(map[string]int), perIP: make(map[string]int),
+		links: make(map[*link]*serverConn), tokens: make(map[wire.Token]*link),
+		perID: make(map[string]int), perIP: make(map[string]int), opening: openings{perIP: make(map[string]int)},
 	}
 	r.node = joinNode(reg, opts.Name, true, limits)
 	r.ctx, r.stop = context.WithCancel(context.Background())
+	r.halted, r.halt = context.WithCancel(context.Background())
 	return r, nil
 }
 
@@ -168,27 +171,20 @@ func (r *ServerRouter) Serve(ctx context.Context, l carrier.Listener) error {
 	return r.accept(ctx, l)
 }
 
-// accept hands out connections. A permit is taken before a connection is
-// accepted, so that those that say nothing leave the rest in the backlog
-// instead of filling memory.
+// accept hands out connections. It waits for room before it accepts one, so that
+// those that say nothing leave the rest in the backlog instead of filling memory.
 func (r *ServerRouter) accept(ctx context.Context, l carrier.Listener) error {
 	defer r.forgetListener(l)
 	pause := time.Duration(0)
-	for {
-		select {
-		case r.permits <- struct{}{}:
-		case <-ctx.Done():
-			return nil
-		}
+	for r.awaitRoom(ctx) {
 		conn, err := l.Accept(ctx)
 		if err == nil {
 			pause = 0
-			if !r.begin(conn, l.Addr()) {
+			if !r.begin(ctx, conn, l.Addr()) {
 				return nil
 			}
 			continue
 		}
-		<-r.permits
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 			return nil
 		}
@@ -200,19 +196,7 @@ func (r *ServerRouter) accept(ctx context.Context, l carrier.Listener) error {
 			return nil
 		}
 	}
-}
-
-// begin starts a connection's goroutine; false if the router is closed.
-func (r *ServerRouter) begin(conn carrier.Conn, listener string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		<-r.permits
-		conn.Close()
-		return false
-	}
-	r.group.Go(func() { r.connection(conn, listener) }) // ends with the connection
-	return true
+	return nil
 }
 
 func (r *ServerRouter) forgetListener(l carrier.Listener) {
@@ -223,15 +207,24 @@ func (r *ServerRouter) forgetListener(l carrier.Listener) {
 }
 
 // connection runs one connection from its handshake to its end.
-func (r *ServerRouter) connection(conn carrier.Conn, listener string) {
+func (r *ServerRouter) connection(conn carrier.Conn, ip, listener string) {
 	l := newLink(r.node, wire.RoleServer, r.limits, r.codecs, r.log, &r.stats)
 	s, sc, err := r.welcome(l, conn, listener)
-	<-r.permits
 	if err != nil {
 		r.stats.handshakesFailed.Add(1)
 		r.log.Info("handshake failed", "listener", listener, "peer", conn.RemoteAddr(), "error", err)
 		abort(conn, err)
+		r.opened(ip)
 		return
+	}
+	r.opened(ip)
+	stop := context.AfterFunc(r.halted, func() { // also a connection that Close found half open
+		l.inbound.discard()
+		s.fail(sig.NewError(sig.CodeClosed, "the router was closed"))
+	})
+	defer stop()
+	if r.ctx.Err() != nil { // Shutdown has said goodbye to those it found
+		s.fail(sig.NewError(sig.CodeClosed, "the router is shutting down"))
 	}
 	r.stats.accepted.Add(1)
 	r.log.Info("client connected", "client", s.describe(), "listener", listener, "codec", s.codec.ID())
@@ -345,31 +338,51 @@ func (r *ServerRouter) Clients() []ClientInfo {
 // Stats returns the router's counts.
 func (r *ServerRouter) Stats() Stats { return r.stats.snapshot() }
 
-// Shutdown stops listening, lets what is queued for each client be written and
-// requests under way be answered until ctx ends, says goodbye and closes. It
-// returns ctx's error if that came first. Safe to call twice.
+// Shutdown stops listening and refuses new requests. Until ctx ends it lets
+// requests under way be answered, those that pass through included, what is
+// queued for each client be written, and what has come from it be handled; it
+// says goodbye and closes. It returns ctx's error if that came first. Safe to
+// call twice.
 func (r *ServerRouter) Shutdown(ctx context.Context) error {
-	links := r.stopAccepting()
-	var drain sync.WaitGroup
-	for _, l := range links {
+	var sessions []*session
+	for _, l := range r.stopAccepting() {
 		if s := l.current.Load(); s != nil {
-			drain.Go(func() { s.goodbye(ctx, "the router is shutting down") })
+			s.requests.refuseMore()
+			sessions = append(sessions, s)
 		}
 	}
-	drain.Wait()
-	err := ctx.Err()
-	return errors.Join(err, r.Close())
+	each(sessions, func(s *session) { s.requests.quiet(ctx, s.ctx) }) // nobody leaves whom another waits for
+	each(sessions, func(s *session) { s.goodbye(ctx, "the router is shutting down") })
+	ended := make(chan struct{}) // closed when the last connection has ended
+	go func() {                  // ends before Close returns
+		r.group.Wait()
+		close(ended)
+	}()
+	var err error
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	err = errors.Join(err, r.Close())
+	<-ended
+	return err
+}
+
+// each calls f for all sessions at the same time, and returns when all calls have.
+func each(sessions []*session, f func(*session)) {
+	var group sync.WaitGroup
+	for _, s := range sessions {
+		group.Go(func() { f(s) }) // ends with f
+	}
+	group.Wait()
 }
 
 // Close ends all connections at once and returns when the last goroutine has
 // ended. Safe to call twice.
 func (r *ServerRouter) Close() error {
-	for _, l := range r.stopAccepting() {
-		l.inbound.discard()
-		if s := l.current.Load(); s != nil {
-			s.fail(sig.NewError(sig.CodeClosed, "the router was closed"))
-		}
-	}
+	r.stopAccepting()
+	r.halt()
 	r.group.Wait()
 	r.mu.Lock()
 	left := r.closed && r.node != nil

@@ -22,6 +22,7 @@ type Limits struct {
 	ConnectionsPerIdentity Count    `toml:"connections_per_identity"`
 	ConnectionsPerIP       Count    `toml:"connections_per_ip"`
 	Unauthenticated        Count    `toml:"unauthenticated"`
+	UnauthenticatedPerIP   Count    `toml:"unauthenticated_per_ip"`
 	Senders                Count    `toml:"senders"`
 	EventsPerSender        Count    `toml:"events_per_sender"`
 	Subscriptions          Count    `toml:"subscriptions"`
@@ -71,6 +72,7 @@ func (l *Limits) bind(r *router.Limits) []binding {
 		{"connections_per_identity", &l.ConnectionsPerIdentity, &r.ConnectionsPerID, "open connections of one identity"},
 		{"connections_per_ip", &l.ConnectionsPerIP, &r.ConnectionsPerIP, "open connections of one IP address, loopback excepted"},
 		{"unauthenticated", &l.Unauthenticated, &r.Unauthenticated, "connections still in their handshake; more wait"},
+		{"unauthenticated_per_ip", &l.UnauthenticatedPerIP, &r.UnauthenticatedPerIP, "of those, from one IP address, loopback excepted"},
 		{"senders", &l.Senders, &r.Senders, "senders of one connection"},
 		{"events_per_sender", &l.EventsPerSender, &r.EventsPerSender, "events, and methods, of one sender"},
 		{"subscriptions", &l.Subscriptions, &r.Subscriptions, "patterns one connection asks for"},
