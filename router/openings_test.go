@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,13 +24,28 @@ func TestListenersShareTheRoom(t *testing.T) {
 	for _, address := range []string{"mem://two", "mem://hub", "mem://two"} {
 		require.NoError(t, h.dial(quietRegistry(t), address, router.ClientOptions{}).WaitConnected(h.ctx))
 	}
-	silent := h.knock()
+	a, b := mem.Pipe()
+	silent := &awaited{Conn: b, receiving: make(chan struct{})}
+	go func() { _ = h.srv.Serve(h.ctx, newHandout(silent)) }()
+	<-silent.receiving
 	late := h.dial(quietRegistry(t), "mem://two", router.ClientOptions{})
 	ctx, cancel := context.WithTimeout(h.ctx, 50*time.Millisecond)
 	defer cancel()
 	require.Error(t, late.WaitConnected(ctx), "the silent one has the room")
-	silent.conn.Close()
+	a.Close()
 	require.NoError(t, late.WaitConnected(h.ctx))
+}
+
+// awaited is a conn that tells when somebody waits for what it brings.
+type awaited struct {
+	carrier.Conn
+	receiving chan struct{}
+	once      sync.Once
+}
+
+func (c *awaited) Receive(ctx context.Context, buf []byte) ([]byte, error) {
+	c.once.Do(func() { close(c.receiving) })
+	return c.Conn.Receive(ctx, buf)
 }
 
 // from is a conn of an address.
