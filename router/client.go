@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gosig/gosig/carrier"
@@ -83,11 +85,15 @@ type ClientRouter struct {
 	ctx       context.Context // ends with Close and Shutdown
 	ended     chan struct{}   // closed when the last goroutine has ended
 	closing   sync.Once
+	leaving   atomic.Bool // Shutdown says goodbye: this connection is the last
 
 	mu      sync.Mutex
 	state   State
 	changed chan struct{} // closed at the next change of state
-	token   wire.Token
+
+	// Of run alone.
+	servers map[string]wire.NodeID     // last reached by each address
+	tokens  map[wire.NodeID]wire.Token // by which each knows this client again
 }
 
 // NewClientRouter attaches to reg and starts to connect to the first address
@@ -108,6 +114,7 @@ func NewClientRouter(reg *sig.Registry, addresses []string, opts *ClientOptions)
 	r := &ClientRouter{
 		addresses: addresses, opts: *opts, carriers: set, log: logger(opts.Logger),
 		ended: make(chan struct{}), changed: make(chan struct{}), state: State{Since: time.Now()},
+		servers: make(map[string]wire.NodeID), tokens: make(map[wire.NodeID]wire.Token),
 	}
 	def(&r.opts.MinBackoff, 100*time.Millisecond)
 	def(&r.opts.MaxBackoff, 30*time.Second)
@@ -138,47 +145,99 @@ func checkAddresses(set *carrier.Set, addresses []string) error {
 }
 
 // run connects, serves the connection, and starts again, until the router is
-// closed.
+// closed. After a connection that has stood for a while it starts at once, unless
+// the server has thrown this client out.
 func (r *ClientRouter) run() {
 	defer close(r.ended)
 	var last error
-	failures := 0
-	for met := false; r.ctx.Err() == nil; {
+	failures, met := 0, false
+	for !r.over() {
 		s, err := r.connectAny()
+		steady := false
 		if err == nil {
-			failures, met = 0, true
-			last = r.serve(s)
-			r.setState(State{Phase: Connecting, Address: s.address, Err: last})
-			if r.ctx.Err() == nil && time.Since(s.since) < r.opts.MinBackoff {
-				sleep(r.ctx, r.backoff(1)) // a server that hangs up at once is not to be hammered
+			met = true
+			err = r.serve(s)
+			lived := time.Since(s.since)
+			steady = lived >= r.opts.MinBackoff && !thrownOut(err)
+			if steady || lived >= r.opts.MaxBackoff {
+				failures = 0
 			}
-			continue
 		}
-		if r.ctx.Err() != nil {
+		if r.over() {
 			break
 		}
-		last = err
+		if last = err; steady {
+			continue
+		}
 		failures++
 		if !met && r.opts.MaxAttempts > 0 && failures >= r.opts.MaxAttempts {
 			break
 		}
 		pause := r.backoff(failures)
-		r.log.Info("cannot connect; trying again", "error", err, "in", pause)
+		if hopeless(err) {
+			pause = r.backoff(failures + hopelessSteps)
+		}
+		r.log.Info("no connection; trying again", "error", err, "in", pause)
 		sleep(r.ctx, pause)
 	}
 	r.finish(last)
 }
 
+// over reports whether there is to be no other connection.
+func (r *ClientRouter) over() bool { return r.ctx.Err() != nil || r.leaving.Load() }
+
+// thrownOut reports whether a connection was ended for a reason that the next
+// one is likely to meet as well.
+func thrownOut(err error) bool {
+	code := sig.CodeOf(err)
+	return code != sig.CodeConnectionLost && code != sig.CodeClosed
+}
+
+// hopeless reports whether trying again soon will hardly help: all servers that
+// were reached have refused what somebody has to change (protocol.md §10.4).
+func hopeless(err error) bool {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(many.Unwrap(), func(err error) bool { return !hopeless(err) })
+	}
+	switch sig.CodeOf(err) {
+	case sig.CodeDenied, sig.CodeProtocol, sig.CodeVersion, sig.CodeNoCodec, sig.CodeRing:
+		return true
+	}
+	return false
+}
+
+// hopelessSteps is by how many failures the back-off is ahead when it is hopeless.
+const hopelessSteps = 5
+
 // finish takes the registry's end of the connection down.
 func (r *ClientRouter) finish(last error) {
-	if r.ctx.Err() != nil {
+	if r.over() {
 		last = sig.NewError(sig.CodeClosed, "the router")
 	}
 	l := r.link
 	l.detach("the router was closed")
+	if n := l.kept(); n > 0 {
+		r.log.Warn("events emitted without a connection were not delivered", "events", n)
+	}
 	l.group.Wait()
 	l.node.leave()
 	r.setState(State{Phase: Closed, Err: last})
+}
+
+// kept counts the events that wait for a connection, and those that are to be
+// announced as lost when there is one.
+func (l *link) kept() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.keptLocked()
+}
+
+func (l *link) keptLocked() uint64 {
+	n := uint64(len(l.offline.items))
+	for _, gap := range l.offline.lost {
+		n += gap.count
+	}
+	return n
 }
 
 // backoff doubles with each failure, with a jitter of half.
@@ -217,14 +276,23 @@ func (r *ClientRouter) connect(address string) (*session, error) {
 	}
 	shake, cancelShake := context.WithTimeout(ctx, r.link.limits.Handshake)
 	defer cancelShake()
-	s, welcome, err := r.link.sendHello(shake, conn, address, r.token)
+	s, welcome, err := r.link.sendHello(shake, conn, address, r.tokens[r.servers[address]])
 	if err != nil {
 		r.stats.handshakesFailed.Add(1)
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
-	r.token = welcome.Token
+	r.remember(address, welcome.ID, welcome.Token)
 	r.link.node.tell(r.link, append([]wire.Node{{ID: s.peerID, Name: s.peerName}}, welcome.Nodes...), nil)
 	return s, nil
+}
+
+// remember keeps the token for the next HELLO to this server. To another one it
+// would say nothing but a secret.
+func (r *ClientRouter) remember(address string, server wire.NodeID, token wire.Token) {
+	if old := r.servers[address]; old != server {
+		delete(r.tokens, old) // has been restarted, or replaced
+	}
+	r.servers[address], r.tokens[server] = server, token
 }
 
 // serve runs one connection to its end, and returns why it ended.
@@ -249,6 +317,9 @@ func (r *ClientRouter) serve(s *session) error {
 	err := s.cause()
 	r.log.Info("disconnected", "server", s.describe(), "reason", err)
 	l.close(s)
+	if !r.over() {
+		r.setState(State{Phase: Connecting, Address: s.address, Err: err})
+	}
 	return err
 }
 
@@ -315,20 +386,65 @@ func (r *ClientRouter) WaitConnected(ctx context.Context) error {
 	}
 }
 
-// Shutdown waits until what was emitted has reached the server and requests of
-// others are answered, says goodbye and closes. ctx bounds the waiting; its
-// error is returned if it came first. Safe to call twice.
+// Shutdown waits until what was emitted has reached the server, also what is
+// still kept for want of a connection, and until requests of others are answered
+// and what has arrived has been handled; it says goodbye and closes. If ctx ends
+// first its error is returned, with the number of events that were not delivered.
+// Safe to call twice.
 func (r *ClientRouter) Shutdown(ctx context.Context) error {
-	var err error
+	err := r.settle(ctx)
 	if s := r.link.current.Load(); s != nil {
-		err = s.barrier(ctx) // answered behind everything that was sent
+		r.leaving.Store(true)
+		s.requests.refuseMore()
 		s.goodbye(ctx, "the client is shutting down")
+	}
+	r.stop()
+	select {
+	case <-r.ended:
+	case <-ctx.Done():
+		if err == nil {
+			err = ctx.Err()
+		}
 	}
 	return errors.Join(err, r.Close())
 }
 
+// settle returns when the server has all that was emitted. It waits for a
+// connection if something is kept for one.
+func (r *ClientRouter) settle(ctx context.Context) error {
+	var lost error // the connection that might have taken the last events along
+	for {
+		l := r.link
+		l.mu.Lock()
+		s, online := l.connectionLocked()
+		kept := l.keptLocked()
+		l.mu.Unlock()
+		switch {
+		case s != nil:
+			if lost = s.barrier(ctx); lost == nil || ctx.Err() != nil { // answered behind everything that was sent
+				return lost
+			}
+			continue
+		case kept == 0:
+			return lost
+		case online == nil:
+			return undelivered(kept, sig.NewError(sig.CodeClosed, "the router"))
+		}
+		select {
+		case <-online:
+		case <-ctx.Done():
+			return undelivered(kept, ctx.Err())
+		}
+	}
+}
+
+func undelivered(n uint64, err error) error {
+	return fmt.Errorf("%d events emitted without a connection were not delivered: %w", n, err)
+}
+
 // Close ends the connection at once and returns when the last goroutine has
-// ended. Safe to call twice.
+// ended. Events that wait for handlers are announced as lost; the number of those
+// that were kept for want of a connection is logged. Safe to call twice.
 func (r *ClientRouter) Close() error {
 	r.closing.Do(func() {
 		r.link.inbound.discard()

@@ -37,7 +37,12 @@ func newHub(t *testing.T, limits router.Limits) *hub {
 // newHubOn makes a hub that listens as mem://name.
 func newHubOn(t *testing.T, ctx context.Context, network *mem.Network, name string, limits router.Limits) *hub {
 	t.Helper()
-	h := &hub{t: t, ctx: ctx, network: network, reg: quietRegistry(t)}
+	return newHubFor(t, ctx, network, name, quietRegistry(t), limits)
+}
+
+func newHubFor(t *testing.T, ctx context.Context, network *mem.Network, name string, reg *sig.Registry, limits router.Limits) *hub {
+	t.Helper()
+	h := &hub{t: t, ctx: ctx, network: network, reg: reg}
 	var err error
 	h.srv, err = router.NewServerRouter(h.reg, &router.ServerOptions{
 		Carriers: []carrier.Carrier{network}, Codecs: []codec.Codec{json.New()}, Name: name,

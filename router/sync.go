@@ -68,8 +68,17 @@ func (l *link) Sync(ctx context.Context) error {
 func (l *link) outstanding() (s *session, b *barrier, online <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if s, online = l.connectionLocked(); s != nil {
+		b = s.outstandingLocked()
+	}
+	return s, b, online
+}
+
+// connectionLocked returns the session, if it has not ended, or what outstanding
+// says of a client without one.
+func (l *link) connectionLocked() (s *session, online <-chan struct{}) {
 	if s = l.sess; s != nil && s.ctx.Err() == nil {
-		return s, s.outstandingLocked(), nil
+		return s, nil
 	}
 	if l.role == wire.RoleClient && !l.closed {
 		if l.online == nil {
@@ -77,7 +86,7 @@ func (l *link) outstanding() (s *session, b *barrier, online <-chan struct{}) {
 		}
 		online = l.online
 	}
-	return nil, nil, online
+	return nil, online
 }
 
 func (s *session) outstandingLocked() *barrier {
