@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -130,6 +131,14 @@ func (c *client) connect(t testing.TB, name sig.Name, spec sig.Spec) *sig.Sender
 	return s
 }
 
+// knows waits until the client knows of a sender.
+func (c *client) knows(t testing.TB, name sig.Name) {
+	t.Helper()
+	await(t, fmt.Sprintf("sender %q", name), func() bool {
+		return slices.ContainsFunc(c.Senders(), func(p sig.Presence) bool { return p.Sender == name })
+	})
+}
+
 // hub is a ServerRouter of this process.
 type hub struct {
 	*sig.Registry
@@ -177,7 +186,7 @@ func number(c codec.ID, n uint64) any {
 // numberIn returns the number in a payload that number made.
 func numberIn(data any) (uint64, error) {
 	if b, ok := data.([]byte); ok {
-		if len(b) != 8 {
+		if len(b) < 8 {
 			return 0, fmt.Errorf("%d bytes", len(b))
 		}
 		return binary.BigEndian.Uint64(b), nil

@@ -132,7 +132,7 @@ func (p *process) finish() {
 
 // tail keeps a log readable.
 func tail(log string) string {
-	const most = 6000
+	const most = 1500
 	if len(log) > most {
 		return "..." + log[len(log)-most:]
 	}

@@ -211,8 +211,16 @@ func plain(_ context.Context, s *sig.Sender, data any) error { return s.Emit("n"
 // count connects a sender and starts to count; limit 0 is none.
 func count(t testing.TB, c *client, name sig.Name, of codec.ID, emit emission, limit uint64) *counter {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	k := &counter{sender: c.connect(t, name, sig.Spec{Events: []sig.Name{"n"}}), quit: cancel, ended: make(chan struct{})}
+	k := &counter{sender: c.connect(t, name, sig.Spec{Events: []sig.Name{"n"}})}
+	k.start(t, of, emit, limit)
+	return k
+}
+
+// start begins to count.
+func (k *counter) start(t testing.TB, of codec.ID, emit emission, limit uint64) {
+	var ctx context.Context
+	ctx, k.quit = context.WithCancel(context.Background())
+	k.ended = make(chan struct{})
 	go func() {
 		defer close(k.ended)
 		for n := uint64(1); ctx.Err() == nil && (limit == 0 || n <= limit); n++ {
@@ -226,7 +234,6 @@ func count(t testing.TB, c *client, name sig.Name, of codec.ID, emit emission, l
 		}
 	}()
 	t.Cleanup(func() { k.stop(t) })
-	return k
 }
 
 // stop ends the counting and returns how many were emitted.
@@ -239,7 +246,13 @@ func (k *counter) stop(t testing.TB) uint64 {
 // finished waits for the end of the counting.
 func (k *counter) finished(t testing.TB) uint64 {
 	t.Helper()
-	<-k.ended
+	select {
+	case <-k.ended:
+	case <-time.After(2 * patience):
+		t.Errorf("emitting %d of %s still waits", k.emitted.Load()+1, k.sender.Name())
+		k.quit()
+		<-k.ended
+	}
 	if k.err != nil {
 		t.Errorf("emitting %d: %v", k.emitted.Load()+1, k.err)
 	}
