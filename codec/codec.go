@@ -73,6 +73,13 @@ var (
 	ErrNoCommon = errors.New("no codec in common")
 )
 
+// Verbatim is a [Codec] whose encoding of a []byte is those bytes and nothing
+// else: who has bytes to send, or to deliver, need not call it.
+type Verbatim interface {
+	Codec
+	Verbatim()
+}
+
 // Limits bound a payload, in both directions: what a codec would not decode it
 // does not encode either. The size in bytes is bounded by the frame.
 type Limits struct {

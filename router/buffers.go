@@ -24,6 +24,11 @@ func newBuffer(large bool) []byte {
 
 func freeBuffer(b []byte) {
 	b = b[:cap(b)]
+	if scribble {
+		for i := range b {
+			b[i] = 0xdb
+		}
+	}
 	switch len(b) {
 	case smallBuffer:
 		smallPool.Put(&b)

@@ -64,7 +64,7 @@ func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string,
 	}
 	c := findCodec(l.codecs, welcome.Codec)
 	if c == nil || welcome.Version < wire.MinVersion || welcome.Version > wire.Version {
-		return fail(sig.NewError(sig.CodeProtocol, fmt.Sprintf("the server chose codec %q and version %d, which were not offered", welcome.Codec, welcome.Version)))
+		return fail(refuse(conn, fmt.Errorf("the server chose codec %q and version %d, which were not offered", welcome.Codec, welcome.Version)))
 	}
 	s := l.newSession(conn, c, address)
 	s.behind = behind
@@ -113,18 +113,26 @@ func receiveWelcome(ctx context.Context, conn carrier.Conn) (w *wire.Welcome, be
 	case wire.TypeWelcome:
 		w = new(wire.Welcome)
 		if err := w.Decode(frame); err != nil {
-			return nil, nil, notARouter(err)
+			return nil, nil, refuse(conn, err)
 		}
 		return w, behind, nil
 	case wire.TypeAbort:
 		var a wire.Abort
 		if err := a.Decode(frame); err != nil {
-			return nil, nil, notARouter(err)
+			return nil, nil, refuse(conn, err)
 		}
 		return nil, nil, sig.NewError(sig.Code(a.Code), a.Reason)
 	default:
-		return nil, nil, notARouter(fmt.Errorf("it answered with %v", t))
+		return nil, nil, refuse(conn, fmt.Errorf("it answered with %v", t))
 	}
+}
+
+// refuse tells the server why its answer cannot be accepted, and returns that as
+// an error with its code.
+func refuse(conn carrier.Conn, err error) error {
+	abort(conn, err)
+	code, text := lastWord(err)
+	return sig.NewError(sig.Code(code), text)
 }
 
 // notARouter says what a failed handshake usually means.

@@ -10,18 +10,20 @@ import (
 // inItem is one thing for the handlers of this process: an event, a loss, or a
 // task such as the announcement of a sender.
 type inItem struct {
-	route   *inRoute
-	payload []byte // of an event; aliases the batch it came in
-	lost    uint64 // events of route that are missing here
-	task    func() // neither event nor loss
-	reason  sig.LossReason
-	kind    inKind
+	route  *inRoute
+	frames []byte // EVENT frames that came one behind the other; part of the batch
+	count  uint64 // how many there are
+	lost   uint64 // events of route that are missing here
+	task   func() // neither event nor loss
+	reason sig.LossReason
+	kind   inKind
+	begun  bool // its first event has been delivered
 }
 
 type inKind uint8
 
 const (
-	inEvent inKind = iota // plain event: may be shed
+	inEvent inKind = iota // plain events: may be shed
 	inHeld                // held-back event: its sender waits for room, so it stays
 	inLost
 	inTask
@@ -101,18 +103,23 @@ func (q *inQueue) discard() {
 	}
 }
 
-// drain delivers until nothing is left. A handler that ends its goroutine, as
-// t.FailNow does, ends this one: another goes on with the item after it.
-func (q *inQueue) drain() {
-	var b *inBatch
+// drain delivers until nothing is left.
+func (q *inQueue) drain() { q.from(nil) }
+
+// from delivers b, then what waits. A handler that ends its goroutine, as
+// t.FailNow does, ends this one: another goes on with what is left of the batch.
+func (q *inQueue) from(b *inBatch) {
 	defer func() {
 		if b != nil {
-			q.group.Go(func() { q.resume(b) })
+			q.group.Go(func() { q.from(b) })
 		}
 	}()
 	for {
+		if b != nil {
+			q.run(b)
+		}
 		q.mu.Lock()
-		if len(q.batches) == 0 {
+		if b = nil; len(q.batches) == 0 {
 			q.running = false
 			q.mu.Unlock()
 			return
@@ -122,18 +129,7 @@ func (q *inQueue) drain() {
 		q.batches = q.batches[1:]
 		q.bytes -= b.bytes
 		q.mu.Unlock()
-		q.run(b)
-		b = nil
 	}
-}
-
-// resume goes on with a batch that was interrupted, then with the rest.
-func (q *inQueue) resume(b *inBatch) {
-	q.mu.Lock()
-	q.batches = append([]*inBatch{b}, q.batches...)
-	q.bytes += b.bytes
-	q.mu.Unlock()
-	q.drain()
 }
 
 // shed drops plain events, oldest batch first, down to three quarters of the
@@ -212,14 +208,14 @@ func (b *inBatch) shed() (lost uint64) {
 	for _, it := range b.items[b.next:] {
 		switch it.kind {
 		case inEvent:
-			lost++
+			lost += it.count
 			if n := len(kept); n > 0 && kept[n-1].kind == inLost && kept[n-1].route == it.route && kept[n-1].reason == sig.LossInbound {
-				kept[n-1].lost++
+				kept[n-1].lost += it.count
 				continue
 			}
-			kept = append(kept, inItem{kind: inLost, route: it.route, lost: 1, reason: sig.LossInbound})
+			kept = append(kept, inItem{kind: inLost, route: it.route, lost: it.count, reason: sig.LossInbound})
 		case inHeld:
-			it.payload = append([]byte(nil), it.payload...)
+			it.frames = append([]byte(nil), it.frames...)
 			kept = append(kept, it)
 		default:
 			kept = append(kept, it)
@@ -230,7 +226,7 @@ func (b *inBatch) shed() (lost uint64) {
 	b.bytes = 0
 	for _, it := range kept {
 		if it.kind != inLost { // of these there are no more than routes
-			b.bytes += inItemSize + len(it.payload)
+			b.bytes += inItemSize + len(it.frames)
 		}
 	}
 	freeBuffer(b.buf)

@@ -26,7 +26,7 @@ func (h *handled) take(b *inBatch) {
 		case inLost:
 			h.lost += it.lost
 		case inEvent, inHeld:
-			h.n++
+			h.n += int(it.count)
 		case inTask:
 			it.task()
 		}
@@ -36,7 +36,7 @@ func (h *handled) take(b *inBatch) {
 func batchOf(ir *inRoute, kind inKind, n, size int) *inBatch {
 	b := &inBatch{buf: make([]byte, n*size), bytes: n * size}
 	for i := range n {
-		b.items = append(b.items, inItem{kind: kind, route: ir, payload: b.buf[i*size : (i+1)*size]})
+		b.items = append(b.items, inItem{kind: kind, route: ir, frames: b.buf[i*size : (i+1)*size], count: 1})
 	}
 	return b
 }
@@ -108,8 +108,8 @@ func TestInQueueDiscard(t *testing.T) {
 func TestInBatchShedKeepsPlaces(t *testing.T) {
 	a, b := &inRoute{}, &inRoute{}
 	batch := &inBatch{items: []inItem{
-		{kind: inEvent, route: a}, {kind: inEvent, route: a}, {kind: inEvent, route: b},
-		{kind: inTask}, {kind: inEvent, route: a}, {kind: inLost, route: a, lost: 4, reason: sig.LossSlowPeer},
+		{kind: inEvent, route: a, count: 1}, {kind: inEvent, route: a, count: 1}, {kind: inEvent, route: b, count: 1},
+		{kind: inTask}, {kind: inEvent, route: a, count: 1}, {kind: inLost, route: a, lost: 4, reason: sig.LossSlowPeer},
 	}}
 	require.EqualValues(t, 4, batch.shed())
 	type short struct {

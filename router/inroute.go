@@ -1,10 +1,12 @@
 package router
 
 import (
+	"bytes"
 	"fmt"
 	"sync"
 	"sync/atomic"
 
+	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
@@ -64,15 +66,15 @@ func (p payloadIn) Keep() sig.Encoded {
 // Decode implements [sig.Encoded].
 func (p payloadIn) Decode(into any) error { return p.codec.Decode(p.data, into) }
 
-func (ir *inRoute) deliver(payload []byte, done func()) {
+// deliverHeld hands a held-back event to the handlers of this process.
+func (ir *inRoute) deliverHeld(frame []byte) {
+	_, _, payload, err := wire.ParseEvent(frame[carrier.FrameOverhead:])
 	rt := ir.rt.Load()
-	if rt == nil {
-		if done != nil {
-			done()
-		}
+	if rt == nil || err != nil { // checked when it came
+		ir.taken()
 		return
 	}
-	rt.Deliver(payloadIn{payload, ir.sess.codec}, done)
+	rt.Deliver(payloadIn{payload, ir.sess.codec}, ir.taken)
 }
 
 func (ir *inRoute) deliverLost(n uint64, reason sig.LossReason) {
@@ -111,9 +113,16 @@ func (t *routeTable) set(number uint32, ir *inRoute) {
 	t.pages[page][number&255] = ir
 }
 
-// event takes in one EVENT: forwards it to every peer that wants it, and queues
-// it for this process if somebody here does.
-func (s *session) event(frame []byte) error {
+// event takes in one EVENT, which stands at batch[at:end] with its length:
+// forwards it to every peer that wants it, and queues it for this process if
+// somebody here does.
+func (s *session) event(batch []byte, at, end int) error {
+	frame := batch[at+carrier.FrameOverhead : end]
+	if r := &s.run; r.header != nil && bytes.HasPrefix(frame, r.header) {
+		s.again(batch, at, end, frame[len(r.header):])
+		return nil
+	}
+	s.endRun()
 	flags, number, payload, err := wire.ParseEvent(frame)
 	if err != nil {
 		return err
@@ -124,9 +133,7 @@ func (s *session) event(frame []byte) error {
 	}
 	ir.next++
 	s.arrived++
-	if ir != s.latest {
-		s.publish(ir)
-	}
+	s.publish(ir)
 	rt := ir.rt.Load()
 	gone := rt == nil || ir.ended.Load()
 	held := flags&wire.FlagHeld != 0
@@ -139,16 +146,26 @@ func (s *session) event(frame []byte) error {
 	if gone {
 		return nil
 	}
-	ir.forward(rt, flags, payload)
+	outs := ir.targets(rt)
+	ir.forward(outs, flags, payload)
 	if local {
-		kind := inEvent
-		if held {
-			kind = inHeld
-		}
-		s.local.items = append(s.local.items, inItem{kind: kind, route: ir, payload: payload})
-		s.local.bytes += len(payload)
+		s.queueHere(ir, held, batch, at, end)
+	}
+	if !held {
+		s.beginRun(ir, outs, local, frame[:len(frame)-len(payload)])
 	}
 	return nil
+}
+
+// queueHere adds an event to what is handed to the handler goroutine.
+func (s *session) queueHere(ir *inRoute, held bool, batch []byte, at, end int) {
+	kind := inEvent
+	if held {
+		kind = inHeld
+	}
+	s.local.items = append(s.local.items, inItem{kind: kind, route: ir, frames: batch[at:end], count: 1})
+	s.local.bytes += end - at
+	s.localAt = at
 }
 
 // targets returns where the route's events go, remade when that has changed.
@@ -172,9 +189,9 @@ func (ir *inRoute) targets(rt *sig.Route) []outRef {
 
 // forward appends the event to the batch of each peer that wants it. The frame
 // is the same for all with the same codec: it is built once and copied.
-func (ir *inRoute) forward(rt *sig.Route, flags wire.Flags, payload []byte) {
+func (ir *inRoute) forward(outs []outRef, flags wire.Flags, payload []byte) {
 	var built []byte
-	for _, out := range ir.targets(rt) {
+	for _, out := range outs {
 		to := out.or.link.current.Load()
 		switch {
 		case to == nil:
@@ -185,7 +202,7 @@ func (ir *inRoute) forward(rt *sig.Route, flags wire.Flags, payload []byte) {
 		case flags&wire.FlagHeld != 0 && to.features&wire.FeatureHeld == 0:
 			ir.transcode(out, to, flags&^wire.FlagHeld, payload)
 			continue
-		case to.codec.ID() != ir.sess.codec.ID():
+		case to.codecKey != ir.sess.codecKey:
 			ir.transcode(out, to, flags, payload)
 			continue
 		case len(payload)+eventOverhead > to.maxFrame:

@@ -64,7 +64,7 @@ func (s *session) onRoute(e *wire.Route) error {
 	if ir == nil {
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("ROUTE of route %d, which was not announced", e.Route))
 	}
-	lapsed := ir.lapsed.Swap(false)
+	lapsed := ir.lapsed.Swap(!ir.wanted()) // of what nobody wants, nothing is a gap
 	if ir.known && !lapsed && e.Seq > ir.next {
 		s.lostHere(ir, e.Seq-ir.next, sig.LossConnection)
 	}
@@ -77,6 +77,13 @@ func (s *session) onRoute(e *wire.Route) error {
 	}
 	ir.known = true
 	return nil
+}
+
+// wanted reports whether anybody wants the route's events now. A client sends
+// some that nobody does: until it is told, and those that cross the telling.
+func (ir *inRoute) wanted() bool {
+	rt := ir.rt.Load()
+	return rt != nil && (rt.HasLocal() || len(rt.Targets()) > 0)
 }
 
 // restart tells the number of the next event to all who get the route's events:

@@ -34,6 +34,7 @@ type link struct {
 	bridge  *sig.Bridge
 	refuse  bool // offline: refuse what is emitted instead of keeping it
 	inbound inQueue
+	running runIn          // of the handler goroutine: the run being delivered
 	group   sync.WaitGroup // handlers, writers and requests of all sessions
 
 	current atomic.Pointer[session] // same as sess, for readers without the lock

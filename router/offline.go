@@ -1,6 +1,8 @@
 package router
 
 import (
+	"bytes"
+
 	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
@@ -110,11 +112,11 @@ func (or *outRoute) pushOffline(em *sig.Emission) error {
 		return sig.NewError(sig.CodeNotConnected, "the router cannot be reached, and what is emitted meanwhile is refused")
 	}
 	c := l.codecs[0]
-	payload, err := em.Encode(c.ID(), func(v any) ([]byte, error) { return c.Append(nil, v) })
+	payload, err := em.Encode(c.ID(), c.Append)
 	if err != nil {
 		return err
 	}
-	or.keep(offlineItem{or: or, payload: payload, codec: c, seq: em.Seq()}, true)
+	or.keep(offlineItem{or: or, payload: bytes.Clone(payload), codec: c, seq: em.Seq()}, true)
 	return nil
 }
 

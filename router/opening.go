@@ -14,10 +14,11 @@ import (
 // newSession makes the session of a conn whose handshake is over.
 func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *session {
 	s := &session{
-		link: l, conn: conn, codec: c, address: address, since: time.Now(), shut: make(chan struct{}),
+		link: l, conn: conn, codec: c, codecKey: c.ID(), address: address, since: time.Now(), shut: make(chan struct{}),
 		senders: make(map[uint32]*peerSender), bySender: make(map[*sig.Sender]*peerSender),
 		shadows: make(map[sig.Name]*peerSender), gathers: make(map[*link]*gather), wants: make(map[sig.Pattern]struct{}),
 	}
+	_, s.verbatim = c.(codec.Verbatim)
 	s.requests.asked = make(map[uint64]*asked)
 	s.requests.serving = make(map[uint64]context.CancelFunc)
 	s.requests.passed = make(map[uint64]*asked)

@@ -61,22 +61,25 @@ func (s *session) receive(buf []byte) ([]byte, error) {
 
 // handle takes in one batch. The error is a violation.
 func (s *session) handle(batch []byte) error {
-	for rest := batch; len(rest) > 0; {
-		var frame []byte
-		var err error
-		if frame, rest, err = carrier.Next(rest); err != nil {
+	defer s.endRun() // it refers to the batch
+	for at := 0; at < len(batch); {
+		frame, rest, err := carrier.Next(batch[at:])
+		if err != nil {
 			return err
 		}
+		end := len(batch) - len(rest)
 		t, _ := wire.TypeOf(frame)
 		if t == wire.TypeEvent {
-			err = s.event(frame)
+			err = s.event(batch, at, end)
 		} else {
+			s.endRun()
 			s.flush() // nothing may overtake the events before it
 			err = s.envelope(t, frame)
 		}
 		if err != nil {
 			return err
 		}
+		at = end
 	}
 	return nil
 }
@@ -191,10 +194,10 @@ func nextSize(large bool, n, capacity int) bool {
 func (b *inBatch) compact() {
 	buf := make([]byte, 0, b.bytes)
 	for i := range b.items {
-		if p := b.items[i].payload; p != nil {
+		if p := b.items[i].frames; p != nil {
 			start := len(buf)
 			buf = append(buf, p...)
-			b.items[i].payload = buf[start:len(buf):len(buf)]
+			b.items[i].frames = buf[start:len(buf):len(buf)]
 		}
 	}
 }
@@ -203,7 +206,12 @@ func (b *inBatch) compact() {
 func (l *link) deliver(b *inBatch) {
 	for b.next < len(b.items) {
 		it := &b.items[b.next]
-		b.next++ // before the handler, which may end its goroutine
+		if it.kind == inEvent {
+			l.deliverRun(it)
+			b.next++ // after the run, which goes on if a handler ends its goroutine
+			continue
+		}
+		b.next++
 		switch it.kind {
 		case inTask:
 			l.inbound.tasks.Add(-1)
@@ -211,9 +219,7 @@ func (l *link) deliver(b *inBatch) {
 		case inLost:
 			it.route.deliverLost(it.lost, it.reason)
 		case inHeld:
-			it.route.deliver(it.payload, it.route.taken)
-		default:
-			it.route.deliver(it.payload, nil)
+			it.route.deliverHeld(it.frames)
 		}
 	}
 	clear(b.items)

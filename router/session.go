@@ -22,6 +22,8 @@ type session struct {
 	link       *link
 	conn       carrier.Conn
 	codec      codec.Codec
+	codecKey   any  // its ID, boxed once
+	verbatim   bool // it sends bytes as they are
 	features   wire.Features
 	peerLimits wire.Limits // the smaller of both sides'
 	maxFrame   int
@@ -56,6 +58,8 @@ type session struct {
 	settle  []*inRoute // have had held-back events since the last flush
 	arrived uint64     // events since the last flush
 	latest  *inRoute   // of the last event
+	run     forwardRun
+	localAt int // where the last local item begins in the batch
 	local   inBatch
 	large   bool
 	wants   map[sig.Pattern]struct{} // what the peer asked for

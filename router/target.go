@@ -49,7 +49,10 @@ func (or *outRoute) Push(em *sig.Emission) error {
 }
 
 func (s *session) push(or *outRoute, em *sig.Emission) (done bool, err error) {
-	payload, err := em.Encode(s.codec.ID(), func(v any) ([]byte, error) { return s.codec.Append(nil, v) })
+	payload, ok := em.Bytes()
+	if !ok || !s.verbatim {
+		payload, err = em.Encode(s.codecKey, s.codec.Append)
+	}
 	if err == nil && len(payload)+eventOverhead > s.maxFrame {
 		err = sig.NewError(sig.CodeTooLarge, fmt.Sprintf("%s of %s has %d bytes; the peer takes %d",
 			or.rt.Name(), or.rt.Sender().Name(), len(payload), s.maxFrame-eventOverhead))

@@ -29,3 +29,31 @@ func TestFramesBehindWelcome(t *testing.T) {
 		}
 	}
 }
+
+// TestWelcomeRefused: a client that cannot go on from a WELCOME tells the server
+// why, and its user, by a code (protocol.md §4.2, §4.7).
+func TestWelcomeRefused(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		edit func(*wire.Welcome)
+		want error
+	}{
+		{"a version that was not offered", func(w *wire.Welcome) { w.Version = 7 }, sig.ErrVersion},
+		{"a codec that was not offered", func(w *wire.Welcome) { w.Codec = "klingon" }, sig.ErrProtocol},
+		{"malformed", func(w *wire.Welcome) { w.Name = "\xff" }, sig.ErrProtocol},
+		{"no node", func(w *wire.Welcome) { w.ID = wire.NodeID{} }, sig.ErrProtocol},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPeer(t)
+			w := p.welcome()
+			c.edit(&w)
+			p.send(w)
+			var abort wire.Abort
+			require.NoError(t, abort.Decode(p.await(wire.TypeAbort)))
+			require.Equal(t, uint16(sig.CodeOf(c.want)), abort.Code)
+			require.NotEmpty(t, abort.Reason)
+			p.accept() // the client has tried again, and said why it has to
+			require.ErrorIs(t, p.cr.State().Err, c.want)
+		})
+	}
+}

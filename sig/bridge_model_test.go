@@ -226,7 +226,7 @@ type target struct {
 }
 
 func (t *target) Push(em *sig.Emission) error {
-	text, err := em.Encode("json", json.Marshal)
+	text, err := em.Encode("json", func(_ []byte, v any) ([]byte, error) { return json.Marshal(v) })
 	if err != nil {
 		return err
 	}

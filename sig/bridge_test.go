@@ -273,7 +273,7 @@ func TestHeldBackByATarget(t *testing.T) {
 func TestEmissionEncodesOnce(t *testing.T) {
 	var em sig.Emission
 	n := 0
-	enc := func(any) ([]byte, error) { n++; return []byte("x"), nil }
+	enc := func([]byte, any) ([]byte, error) { n++; return []byte("x"), nil }
 	for _, key := range []string{"json", "cbor", "json", "json"} {
 		data, err := em.Encode(key, enc)
 		require.NoError(t, err)

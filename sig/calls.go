@@ -93,23 +93,15 @@ func (o *outlet[T]) emitSlow(v T) error {
 	if len(c.list) > 0 && o.route.sender.slot.full() {
 		return errReentry(o.route)
 	}
-	return errors.Join(c.of.push(v, false), c.deliver(v))
+	return joined(push(c.of, v, false), c.deliver(v))
 }
 
-// push counts the event and hands it to the bridges that want it.
-func (snap *snapshot) push(v any, held bool) (err error) {
-	if !snap.counted {
+// joined is errors.Join without its cost when there is no error.
+func joined(a, b error) error {
+	if a == nil && b == nil {
 		return nil
 	}
-	seq := snap.route.seq.Add(1)
-	if len(snap.remote) == 0 {
-		return nil
-	}
-	em := &Emission{value: v, held: held, seq: seq}
-	for _, t := range snap.remote {
-		err = errors.Join(err, t.Push(em))
-	}
-	return err
+	return errors.Join(a, b)
 }
 
 // resolve finds the calls for what is subscribed now.

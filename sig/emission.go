@@ -1,6 +1,7 @@
 package sig
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -9,6 +10,8 @@ import (
 // bridges share it.
 type Emission struct {
 	value any
+	bytes []byte // the payload, if typed is set: no value was made of it
+	typed bool
 	held  bool
 	seq   uint64
 
@@ -23,6 +26,51 @@ type encoding struct {
 	err  error
 }
 
+// emissions are used again: a target is done with one when Push returns.
+var emissions = sync.Pool{New: func() any { return new(Emission) }}
+
+// keptEncoding is the largest buffer that an Emission keeps for the next event.
+const keptEncoding = 64 << 10
+
+// push counts the event and hands it to the bridges that want it.
+func push[T any](snap *snapshot, v T, held bool) (err error) {
+	if !snap.counted {
+		return nil
+	}
+	seq := snap.route.seq.Add(1)
+	if len(snap.remote) == 0 {
+		return nil
+	}
+	em := emissions.Get().(*Emission)
+	em.held, em.seq = held, seq
+	if p, ok := any(&v).(*[]byte); ok {
+		em.bytes, em.typed = *p, true
+	} else {
+		em.value = v
+	}
+	for _, t := range snap.remote {
+		if e := t.Push(em); e != nil {
+			err = errors.Join(err, e)
+		}
+	}
+	em.recycle()
+	return err
+}
+
+// recycle keeps the buffers, and nothing of the payload.
+func (em *Emission) recycle() {
+	for i := range em.memo {
+		m := &em.memo[i]
+		m.key, m.err = nil, nil
+		if m.data = m.data[:0]; cap(m.data) > keptEncoding {
+			m.data = nil
+		}
+	}
+	em.memo = em.memo[:0]
+	em.value, em.bytes, em.typed = nil, nil, false
+	emissions.Put(em)
+}
+
 // Held reports whether the emitter waits for room: the target has reserved a
 // place for this event, and must not drop it.
 func (em *Emission) Held() bool { return em.held }
@@ -32,14 +80,29 @@ func (em *Emission) Held() bool { return em.held }
 func (em *Emission) Seq() uint64 { return em.seq }
 
 // Value returns the payload as it was emitted.
-func (em *Emission) Value() any { return em.value }
+func (em *Emission) Value() any {
+	if em.typed {
+		return em.bytes
+	}
+	return em.value
+}
 
-// Encode returns the payload as enc writes it. The first call with a key does
-// the work and the others share the result, which nobody may change; a key is
-// comparable and stands for a codec. It can be called from several goroutines.
+// Bytes returns the payload if it was emitted as a []byte.
+func (em *Emission) Bytes() (data []byte, ok bool) {
+	if em.typed {
+		return em.bytes, true
+	}
+	data, ok = em.value.([]byte)
+	return data, ok
+}
+
+// Encode returns the payload as enc appends it to a buffer. The first call with
+// a key does the work and the others share the result, which nobody may change
+// and which is valid until Push returns; a key is comparable and stands for a
+// codec. It can be called from several goroutines.
 // A panic of enc, or of a method of the payload's that it calls, is an
 // [ErrBadPayload].
-func (em *Emission) Encode(key any, enc func(v any) ([]byte, error)) ([]byte, error) {
+func (em *Emission) Encode(key any, enc func(dst []byte, v any) ([]byte, error)) ([]byte, error) {
 	em.mu.Lock()
 	defer em.mu.Unlock()
 	for i := range em.memo {
@@ -47,16 +110,24 @@ func (em *Emission) Encode(key any, enc func(v any) ([]byte, error)) ([]byte, er
 			return em.memo[i].data, em.memo[i].err
 		}
 	}
-	data, err := em.encode(enc)
-	em.memo = append(em.memo, encoding{key, data, err})
+	n := len(em.memo)
+	if n < cap(em.memo) {
+		em.memo = em.memo[:n+1] // with the buffer it had
+	} else {
+		em.memo = append(em.memo, encoding{})
+	}
+	m := &em.memo[n]
+	m.key = key
+	data, err := em.encode(m.data[:0], enc)
+	m.data, m.err = data, err
 	return data, err
 }
 
-func (em *Emission) encode(enc func(v any) ([]byte, error)) (data []byte, err error) {
+func (em *Emission) encode(dst []byte, enc func(dst []byte, v any) ([]byte, error)) (data []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			data, err = nil, NewError(CodeBadPayload, fmt.Sprintf("encoding a %T panicked: %v", em.value, p))
+			data, err = nil, NewError(CodeBadPayload, fmt.Sprintf("encoding a %T panicked: %v", em.Value(), p))
 		}
 	}()
-	return enc(em.value)
+	return enc(dst, em.Value())
 }

@@ -11,7 +11,7 @@ import (
 func TestEncodingPanics(t *testing.T) {
 	var em sig.Emission
 	for range 2 {
-		_, err := em.Encode("json", func(any) ([]byte, error) { panic("boom") })
+		_, err := em.Encode("json", func([]byte, any) ([]byte, error) { panic("boom") })
 		require.ErrorIs(t, err, sig.ErrBadPayload, "the emitter is told")
 		require.ErrorContains(t, err, "boom")
 	}

@@ -106,7 +106,7 @@ func (snap *snapshot) emitHeld(v any, places []place) error {
 		release(places)
 		return errReentry(snap.route)
 	}
-	err := snap.push(v, true)
+	err := push(snap, v, true)
 	if len(snap.subs) == 0 {
 		return err
 	}

@@ -19,6 +19,9 @@ type receiver interface {
 	// remote takes an event of another process; taken, if not nil, is called
 	// once when it is in the queue or handled.
 	remote(ev remoteEvent, taken func())
+	// remoteRun takes the current event of a run and those after it, while
+	// nothing changes; for the only subscription of a route, if it is inline.
+	remoteRun(snap *snapshot, run Run)
 	// lose announces lost events in order with the others, and numbers them.
 	lose(l Lost)
 	counts() (delivered uint64, queued int)
@@ -31,6 +34,7 @@ type subscriber[T any] struct {
 	onLost  func(Lost)
 	convert func(ev Event) (T, error)
 	queue   *queue[T] // nil: inline
+	lent    bool      // a []byte from another process need not be copied
 	// arrived numbers what an inline subscription gets from other processes.
 	arrived atomic.Uint64
 }
@@ -49,6 +53,8 @@ func newSubscriber[T any](r *Registry, p Pattern, h func(EventOf[T]), opts *Subs
 			s.sub.inbox = s.queue
 		}
 	}
+	_, bytes := any((*T)(nil)).(*[]byte)
+	s.lent = bytes && s.queue == nil && (opts == nil || !opts.Keep)
 	return s
 }
 

@@ -38,6 +38,11 @@ type SubscribeOptions struct {
 	Queue int
 	// Policy says what a full queue does. Default: [DropOldest].
 	Policy Policy
+	// Keep says that the handler keeps []byte payloads after it returns.
+	// Default: false, an inline handler for []byte is lent the payload of an
+	// event of another process, and copies what it wants to keep. Events of
+	// this process share the emitter's bytes in any case, which nobody changes.
+	Keep bool
 	// Context ends the subscription, and the waiting of emitters for its queue
 	// under [Block], when it is done. Default: none.
 	Context context.Context

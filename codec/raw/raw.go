@@ -29,6 +29,9 @@ func New() *Codec { return &Codec{} }
 // ID implements [codec.Codec].
 func (c *Codec) ID() codec.ID { return ID }
 
+// Verbatim implements [codec.Verbatim].
+func (c *Codec) Verbatim() {}
+
 // Append implements [codec.Codec]. V is nil, a []byte, a string, or a type
 // made of one of the latter two.
 func (c *Codec) Append(dst []byte, v any) ([]byte, error) {

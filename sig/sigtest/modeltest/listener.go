@@ -101,10 +101,10 @@ func (l *listener) compare(h *history, senders []sig.Name) (verdict, <-chan stru
 		return v, more
 	}
 	for _, name := range senders {
-		want := h.expect(l, name)
 		l.mu.Lock()
 		seen := slices.Clone(l.seen[name])
 		l.mu.Unlock()
+		want := h.expect(l, name) // after what was seen: handlers go on emitting
 		one := follow(seen, want)
 		text := fmt.Sprintf("%s, of %s:\n\tseen %v\n\twant %v\n\t", l, name, seen, want)
 		if one.wrong != "" {

@@ -36,7 +36,7 @@ type script struct {
 }
 
 func newScript(w World, opts Options) *script {
-	return &script{opts: opts, world: w, regs: w.Registries(), history: history{alive: map[sig.Name]*life{}}}
+	return &script{opts: opts, world: w, regs: w.Registries(), history: history{joined: len(w.Registries()) > 1, alive: map[sig.Name]*life{}}}
 }
 
 // begin numbers the step.
