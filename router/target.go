@@ -108,9 +108,10 @@ func (or *outRoute) pauseLocked() {
 
 // startRouteLocked tells the peer the number of the route's next event.
 func (s *session) startRouteLocked(or *outRoute, seq uint64) {
-	if or.started.Swap(s) == s {
+	if or.started.Load() == s {
 		return
 	}
+	or.started.Store(s)
 	or.seen++
 	var scratch [32]byte
 	s.out.control(wire.Route{Route: or.id, Seq: max(seq, 1)}.Append(scratch[:0]))
