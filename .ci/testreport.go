@@ -3,12 +3,18 @@
 // failed or was skipped without being on the list of allowed skips:
 //
 //	go test -json ./... | go run .ci/testreport.go -skips .ci/skips.txt
+//
+// Its last line is "N passed, N failed, N skipped", which -total adds to a file
+// as well. With -sum it prints that line for everything such a file holds:
+//
+//	go run .ci/testreport.go -sum totals
 package main
 
 import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -35,26 +41,76 @@ type report struct {
 	skipped []string            // allowed
 	refused []string            // skips that are not allowed
 	failed  []string
+	broken  map[string]bool // packages with a failed test
 	passed  int
 	noTests int
 	out     io.Writer
 }
 
+// counts are the tests of a run; a package that fails without a test that does,
+// because it does not build for instance, counts as one that failed.
+type counts struct{ passed, failed, skipped int }
+
+const countsFormat = "%d passed, %d failed, %d skipped\n"
+
 func main() {
 	skips := flag.String("skips", "", "file of skips that are allowed")
+	total := flag.String("total", "", "file to add the last line to")
+	sum := flag.String("sum", "", "add up such a file, and nothing else")
 	flag.Parse()
+	if *sum != "" {
+		exitOn(printSum(*sum))
+		return
+	}
 	allowed, err := readSkips(*skips)
+	exitOn(err)
+	r := &report{allowed: allowed, output: map[string][]string{}, broken: map[string]bool{}, out: os.Stdout}
+	exitOn(r.read(os.Stdin))
+	ok := r.summary()
+	exitOn(r.counts().print(*total))
+	if !ok {
+		os.Exit(1)
+	}
+}
+
+func exitOn(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testreport:", err)
 		os.Exit(2)
 	}
-	r := &report{allowed: allowed, output: map[string][]string{}, out: os.Stdout}
-	if err := r.read(os.Stdin); err != nil {
-		fmt.Fprintln(os.Stderr, "testreport:", err)
-		os.Exit(2)
+}
+
+// print prints the counts and adds them to the file, unless that is "".
+func (c counts) print(file string) error {
+	line := fmt.Sprintf(countsFormat, c.passed, c.failed, c.skipped)
+	fmt.Print(line)
+	if file == "" {
+		return nil
 	}
-	if !r.summary() {
-		os.Exit(1)
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line)
+	return errors.Join(err, f.Close())
+}
+
+func printSum(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var all, c counts
+	for {
+		_, err := fmt.Fscanf(f, countsFormat, &c.passed, &c.failed, &c.skipped)
+		if err == io.EOF {
+			return all.print("")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		all.passed, all.failed, all.skipped = all.passed+c.passed, all.failed+c.failed, all.skipped+c.skipped
 	}
 }
 
@@ -138,10 +194,14 @@ func (r *report) skip(ev event, key string) {
 
 func (r *report) fail(ev event, key string) {
 	if ev.Test == "" {
+		key = ev.Package
 		fmt.Fprintf(r.out, "FAIL  %-60s %7.2fs\n", ev.Package, ev.Elapsed)
 	}
-	r.failed = append(r.failed, key)
-	for _, line := range r.output[key] {
+	if ev.Test != "" || !r.broken[ev.Package] {
+		r.failed = append(r.failed, key)
+	}
+	r.broken[ev.Package] = true
+	for _, line := range r.output[ev.Package+" "+ev.Test] {
 		fmt.Fprint(r.out, "      ", line)
 	}
 }
@@ -158,7 +218,7 @@ func matches(pattern, pkg, test string) bool {
 	return okPkg && okTest
 }
 
-// summary prints the totals and reports whether all is well.
+// summary names what did not pass and reports whether all is well.
 func (r *report) summary() bool {
 	for _, s := range r.skipped {
 		fmt.Fprintf(r.out, "skip  %s (allowed)\n", s)
@@ -166,10 +226,16 @@ func (r *report) summary() bool {
 	for _, s := range r.refused {
 		fmt.Fprintf(r.out, "SKIP  %s      not allowed: a test that must run did not; see .ci/skips.txt\n", s)
 	}
-	fmt.Fprintf(r.out, "%d tests passed, %d failed, %d skipped (%d of them not allowed), %d packages without tests\n",
-		r.passed, len(r.failed), len(r.skipped)+len(r.refused), len(r.refused), r.noTests)
+	for _, s := range r.failed {
+		fmt.Fprintf(r.out, "FAIL  %s\n", s)
+	}
 	if r.passed == 0 {
 		fmt.Fprintln(r.out, "no test ran at all")
 	}
+	fmt.Fprintf(r.out, "%d packages without tests, %d skips not allowed\n", r.noTests, len(r.refused))
 	return len(r.failed) == 0 && len(r.refused) == 0 && r.passed > 0
+}
+
+func (r *report) counts() counts {
+	return counts{passed: r.passed, failed: len(r.failed), skipped: len(r.skipped) + len(r.refused)}
 }
