@@ -342,8 +342,8 @@ func (s *session) announceLocked(a *announced) {
 // of a lost connection: then it may come back and go on.
 func disconnectFrame(a *announced, reason string) []byte {
 	code := wire.CodeOK
-	if errors.Is(a.sender.Err(), sig.ErrConnectionLost) {
-		code = wire.CodeConnectionLost
+	if err := a.sender.Err(); errors.Is(err, sig.ErrConnectionLost) {
+		code, reason = wire.CodeConnectionLost, sig.AsError(err).Text // the peer knows the code's own words
 	}
 	return wire.Disconnect{Sender: a.info.number, Code: code, Reason: bounded(reason)}.Append(nil)
 }

@@ -95,7 +95,7 @@ func (l *link) close(s *session) {
 // endSenders takes everything the peer had announced out of the registry, and
 // remembers where their events stood.
 func (s *session) endSenders() {
-	reason := sig.NewError(sig.CodeConnectionLost, "connection lost: "+s.describe())
+	reason := sig.NewError(sig.CodeConnectionLost, s.describe())
 	s.peers.Lock()
 	defer s.peers.Unlock()
 	s.over = true
