@@ -100,6 +100,8 @@ func TestThreeRouters(t *testing.T) {
 	crossRequests(t, all)
 	getOn(t, all)
 
+	require.Contains(t, all[2].heard[all[0].name].String(), `#disconnect connection lost: node "middle"`)
+	require.Contains(t, all[0].heard[all[2].name].String(), `#disconnect connection lost: node "middle"`)
 	for _, s := range all {
 		n := s.counter.stop(t)
 		for _, other := range all {

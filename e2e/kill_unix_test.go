@@ -84,7 +84,7 @@ func TestKillServer(t *testing.T) {
 			require.Regexp(t, "^#connect events"+fmt.Sprintf(life, kills)+"$", heard.kinds(), "the story: %s", heard)
 			require.Subset(t, []sig.LossReason{sig.LossConnection}, heard.reasons())
 			require.Empty(t, subscriber.warnings.all())
-			require.Equal(t, kills, strings.Count(heard.String(), "#disconnect connection lost: "), "the story: %s", heard)
+			require.Equal(t, kills, strings.Count(heard.String(), "#disconnect connection lost: node "), "the story: %s", heard)
 		})
 	}
 }
