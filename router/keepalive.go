@@ -14,17 +14,21 @@ import (
 // connection costs one goroutine, its reader.
 type keepalive struct {
 	sess  *session
-	after time.Duration // the silence before a ping: the smaller of both sides'
+	after time.Duration // the silence before a ping: the smaller of both sides', within reason
 	every time.Duration
 	timer *time.Timer
 	quiet time.Duration // silence so far
 	nonce uint64
 }
 
+// leastKeepalive is the shortest that a peer can ask for: it costs both sides.
+const leastKeepalive = time.Second
+
 // startKeepalive begins to watch; the session's end stops it.
 func (s *session) startKeepalive() {
 	lim := s.link.limits
 	after := time.Duration(s.peerLimits.KeepaliveMS) * time.Millisecond
+	after = max(after, min(leastKeepalive, lim.Keepalive))
 	k := &keepalive{sess: s, after: after, every: min(after/3, lim.WriteTimeout/2, lim.Dead/4)}
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
