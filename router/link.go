@@ -329,7 +329,11 @@ func (s *session) announceLocked(a *announced) {
 		Sender: a.info.number, Route: a.info.base, Epoch: a.sender.Epoch(),
 		Name: string(p.Sender), Events: texts(p.Events), Requests: texts(p.Requests), Default: p.Default,
 	}.Append(nil)
-	a.known.Store(len(frame) <= s.maxFrame)
+	a.known.Store(len(frame) <= s.maxFrame && !a.info.numberless)
+	if a.info.numberless {
+		s.link.log.Error("sender not announced: all numbers of routes are in use", "sender", p.Sender, "peer", s.describe(), "events", len(p.Events))
+		return
+	}
 	if !a.known.Load() {
 		s.link.log.Error("sender not announced: its declarations are larger than the peer's largest frame",
 			"sender", p.Sender, "peer", s.describe(), "bytes", len(frame), "MaxFrame", s.maxFrame)

@@ -14,10 +14,10 @@ import (
 type node struct {
 	reg   *sig.Registry
 	id    wire.NodeID
-	group sync.WaitGroup // short tasks that must not run under the registry's lock
+	group tasks // short ones that must not run under the registry's lock
+	users int   // routers that hold this node; nodes guards it
 
 	mu      sync.Mutex
-	users   int // routers that hold this node
 	name    string
 	serves  bool // has a ServerRouter: others may lie behind it
 	links   map[*link]struct{}
@@ -51,10 +51,11 @@ func joinNode(reg *sig.Registry, name string, serves bool, limits Limits) *node 
 		nodes.byRegistry[reg] = n
 	}
 	n.users++
+	n.mu.Lock()
 	if name != "" || n.name == "" {
 		n.name = nodeName(name, reg)
 	}
-	n.mu.Lock()
+	n.routes.limit(limits.RoutesPerPeer)
 	became := serves && !n.serves
 	n.serves = n.serves || serves
 	n.mu.Unlock()
@@ -94,15 +95,18 @@ func (n *node) leave() {
 // connection on which this node announces it. They are the same on all, so that
 // a forwarded event is encoded once for any number of peers.
 type senderInfo struct {
-	number uint32
-	base   uint32 // of the first route
-	count  int
-	refs   int
+	number     uint32
+	base       uint32 // of the first route
+	count      int
+	refs       int
+	numberless bool // there were no numbers left for its routes: it cannot be announced
 }
+
+// noNumber is where the numbers of routes begin that no peer is told of.
+const noNumber = 1 << 31
 
 // routeInfo is what the router keeps at a sig.Route.
 type routeInfo struct {
-	id uint32                  // its number on every connection that announces it
 	in atomic.Pointer[inRoute] // where its events come from; nil: a sender of this process
 }
 
@@ -114,10 +118,15 @@ func (n *node) hold(s *sig.Sender) *senderInfo {
 	info := n.senders[s]
 	if info == nil {
 		routes := s.Routes()
-		info = &senderInfo{number: n.numbers.get(1), base: n.routes.get(len(routes)), count: len(routes)}
+		info = &senderInfo{count: len(routes)}
+		info.number, _ = n.numbers.get(1)
+		base, ok := n.routes.get(len(routes))
+		if info.base = base; !ok {
+			info.base, info.numberless = noNumber, true
+		}
 		n.senders[s] = info
-		for i, rt := range routes {
-			rt.SetUser(&routeInfo{id: info.base + uint32(i)})
+		for _, rt := range routes {
+			rt.SetUser(new(routeInfo))
 		}
 	}
 	info.refs++
@@ -131,42 +140,14 @@ func (n *node) release(s *sig.Sender) {
 	if info == nil {
 		return
 	}
-	if info.refs--; info.refs == 0 {
-		delete(n.senders, s)
-		n.numbers.put(info.number, 1)
-		n.routes.put(info.base, info.count)
-	}
-}
-
-// quarantine is how many blocks of numbers rest before one is used again, so
-// that what a peer says about the old owner cannot be taken for the new one.
-const quarantine = 1024
-
-// numberPool hands out blocks of consecutive numbers.
-type numberPool struct {
-	next uint32
-	idle map[int][]uint32 // by size of the block, oldest first
-}
-
-func (p *numberPool) get(size int) uint32 {
-	if q := p.idle[size]; len(q) > quarantine {
-		first := q[0]
-		p.idle[size] = q[1:]
-		return first
-	}
-	first := p.next
-	p.next += uint32(size)
-	return first
-}
-
-func (p *numberPool) put(first uint32, size int) {
-	if size == 0 {
+	if info.refs--; info.refs > 0 {
 		return
 	}
-	if p.idle == nil {
-		p.idle = make(map[int][]uint32)
+	delete(n.senders, s)
+	n.numbers.put(info.number, 1)
+	if !info.numberless {
+		n.routes.put(info.base, info.count)
 	}
-	p.idle[size] = append(p.idle[size], first)
 }
 
 // reached says by which connection another router is reached.

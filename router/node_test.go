@@ -9,22 +9,6 @@ import (
 	"github.com/gosig/gosig/wire"
 )
 
-func TestNumbersRestBeforeTheyAreUsedAgain(t *testing.T) {
-	var p numberPool
-	first := p.get(3)
-	require.EqualValues(t, 3, p.get(1))
-	p.put(first, 3)
-	used := map[uint32]bool{}
-	for range quarantine {
-		n := p.get(3)
-		require.NotEqual(t, first, n, "a number must rest while %d others are given back", quarantine)
-		require.False(t, used[n])
-		used[n] = true
-		p.put(n, 3)
-	}
-	require.Equal(t, first, p.get(3))
-}
-
 func TestGapMemoryIsBounded(t *testing.T) {
 	g := gapMemory{bound: 2}
 	for i := range 5 {
