@@ -282,7 +282,7 @@ func (r *ClientRouter) connect(address string) (*session, error) {
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
 	r.remember(address, welcome.ID, welcome.Token)
-	r.link.node.tell(r.link, append([]wire.Node{{ID: s.peerID, Name: s.peerName}}, welcome.Nodes...), nil)
+	r.link.node.tell(r.link, append([]wire.Node{{ID: s.peerID, Name: s.peerName}}, welcome.Nodes...))
 	return s, nil
 }
 
@@ -301,6 +301,9 @@ func (r *ClientRouter) serve(s *session) error {
 	r.stats.accepted.Add(1)
 	l.wantAll()
 	l.open(s)
+	if l.node.isServer() { // perhaps not yet when it sent its HELLO
+		s.reintroduce()
+	}
 	s.startKeepalive()
 	done := make(chan struct{}) // closed when the announcement below has ended
 	go func() {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -48,13 +47,12 @@ func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string,
 		return fail(err)
 	}
 	carrier.SetMaxFrame(conn, max(l.limits.HelloFrame, welcomeFrame))
-	features := l.node.features()
-	around := l.node.around(l)
 	hello := wire.Hello{
 		MinVersion: wire.MinVersion, MaxVersion: wire.Version, Role: wire.RoleClient,
-		ID: l.node.id, Name: l.node.nameNow(), Features: features, Codecs: codecIDs(l.codecs),
-		Limits: l.offer(), Token: token, Nodes: around[:min(len(around), helloNodes)],
+		ID: l.node.id, Name: l.node.nameNow(), Features: l.node.features(), Codecs: codecIDs(l.codecs),
+		Limits: l.offer(), Token: token,
 	}
+	hello.Nodes = fitting(l.node.around(l), len(hello.Append(nil)), helloFrame)
 	if err := conn.Send(ctx, carrier.AppendFrame(nil, hello.Append(nil))); err != nil {
 		return fail(err)
 	}
@@ -69,37 +67,16 @@ func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string,
 	s := l.newSession(conn, c, address)
 	s.behind = behind
 	s.peerID, s.peerName = welcome.ID, welcome.Name
-	s.features = welcome.Features & features
+	s.features, s.offered, s.told = welcome.Features&hello.Features, hello.Features, hello.Nodes
 	s.agree(welcome.Limits)
-	s.moreNodes = around[len(hello.Nodes):]
 	if err := l.node.admit(l, reachable(welcome.ID, welcome.Name, welcome.Features|wire.FeatureNodes, welcome.Nodes)); err != nil {
-		_ = conn.Send(ctx, carrier.AppendFrame(nil, wire.Abort{Code: wire.CodeRing, Reason: bounded(sig.AsError(err).Text)}.Append(nil)))
+		_ = conn.Send(ctx, carrier.AppendFrame(nil, wire.Abort{Code: uint16(sig.CodeOf(err)), Reason: bounded(sig.AsError(err).Text)}.Append(nil)))
 		s.fail(err)
 		<-s.shut
 		return nil, nil, err
 	}
 	return s, welcome, nil
 }
-
-// helloNodes and welcomeNodes are how many routers a HELLO and a WELCOME name;
-// the rest follows in NODES, so that no frame of a handshake is too large.
-const (
-	helloNodes   = 12
-	welcomeNodes = 128
-)
-
-// nodesLocked sends the routers that the handshake had no room for.
-func (s *session) nodesLocked() {
-	for list := range slices.Chunk(s.moreNodes, welcomeNodes) {
-		if s.features&wire.FeatureNodes != 0 {
-			s.controlLocked(wire.Nodes{Added: list}.Append(nil))
-		}
-	}
-	s.moreNodes = nil
-}
-
-// welcomeFrame is the largest answer to a HELLO that a client takes in.
-const welcomeFrame = 64 << 10
 
 // receiveWelcome reads the server's answer; an ABORT is an error with the
 // server's code and reason. What the server has sent right behind WELCOME is for

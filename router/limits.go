@@ -32,6 +32,7 @@ type Limits struct {
 	WindowBytes          int           // their payload bytes (always at least one event); default 64 KiB
 	RoutesPerPeer        int           // highest number of a route that a peer may assign; default 1,048,576
 	OfflineBytes         int           // payload bytes a client keeps while it is not connected; default 1 MiB
+	Nodes                int           // routers that one connection leads to; default 1,024
 	GapMemory            int           // senders whose position is remembered after a connection was lost; default 4,096
 	SyncPatience         time.Duration // how long a peer's barrier may wait for other peers; default 5 s
 }
@@ -60,6 +61,7 @@ func (l Limits) WithDefaults() Limits {
 	def(&l.WindowBytes, 64<<10)
 	def(&l.RoutesPerPeer, 1<<20)
 	def(&l.OfflineBytes, 1<<20)
+	def(&l.Nodes, 1024)
 	def(&l.GapMemory, 4096)
 	return l
 }
@@ -76,7 +78,7 @@ func (l Limits) Validate() error {
 		return sig.NewError(sig.CodeLimit, fmt.Sprintf("limits: MaxFrame (%d) is smaller than HelloFrame (%d)", l.MaxFrame, l.HelloFrame))
 	case min(l.HelloFrame, l.Connections, l.ConnectionsPerID, l.ConnectionsPerIP, l.Unauthenticated, l.UnauthenticatedPerIP, l.Senders,
 		l.EventsPerSender, l.Subscriptions, l.PendingRequests, l.OutboundBytes, l.InboundBytes, l.WindowEvents,
-		l.WindowBytes, l.RoutesPerPeer, l.OfflineBytes, l.GapMemory) < 0:
+		l.WindowBytes, l.RoutesPerPeer, l.OfflineBytes, l.Nodes, l.GapMemory) < 0:
 		return sig.NewError(sig.CodeLimit, "limits: a number is negative")
 	}
 	return nil

@@ -283,16 +283,6 @@ func (l *link) Detached(rt *sig.Route) {
 	l.node.group.Go(func() { settleAll([]*outRoute{or}) }) // ends at once: settling needs other links' locks
 }
 
-// sendIf sends a control frame if there is a connection whose both sides have
-// the feature.
-func (l *link) sendIf(f wire.Features, frame []byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.sess != nil && l.sess.features&f != 0 {
-		l.sess.controlLocked(frame)
-	}
-}
-
 // send sends a control frame on s if that is still the connection.
 func (l *link) send(s *session, frame []byte) bool {
 	l.mu.Lock()

@@ -17,6 +17,10 @@ type node struct {
 	group tasks // short ones that must not run under the registry's lock
 	users int   // routers that hold this node; nodes guards it
 
+	// telling puts the announcements of routers in the order of the changes. It
+	// is taken before any other lock.
+	telling sync.Mutex
+
 	mu      sync.Mutex
 	name    string
 	serves  bool // has a ServerRouter: others may lie behind it
@@ -25,6 +29,7 @@ type node struct {
 	numbers numberPool // of senders
 	routes  numberPool // of routes
 	reach   map[wire.NodeID]reached
+	behinds map[*link]int // how many of reach are by each
 	gaps    gapMemory
 }
 
@@ -43,7 +48,7 @@ func joinNode(reg *sig.Registry, name string, serves bool, limits Limits) *node 
 		n = &node{
 			reg: reg, id: wire.NodeID(reg.ID()),
 			links: make(map[*link]struct{}), senders: make(map[*sig.Sender]*senderInfo),
-			reach: make(map[wire.NodeID]reached), gaps: gapMemory{bound: limits.GapMemory},
+			reach: make(map[wire.NodeID]reached), behinds: make(map[*link]int), gaps: gapMemory{bound: limits.GapMemory},
 		}
 		if nodes.byRegistry == nil {
 			nodes.byRegistry = make(map[*sig.Registry]*node)
@@ -69,10 +74,24 @@ func joinNode(reg *sig.Registry, name string, serves bool, limits Limits) *node 
 // behind this node: their peers have to know now, or a ring would go unnoticed.
 func (n *node) reintroduce() {
 	for _, l := range n.others(nil) {
-		if s := l.current.Load(); s != nil && s.features&wire.FeatureNodes == 0 {
-			s.fail(sig.NewError(sig.CodeConnectionLost, "this registry has become a router; connecting again to say so"))
+		if s := l.current.Load(); s != nil {
+			s.reintroduce()
 		}
 	}
+}
+
+// reintroduce ends a client's session whose HELLO has become out of date.
+func (s *session) reintroduce() {
+	if s.link.role == wire.RoleClient && s.offered&wire.FeatureNodes == 0 {
+		s.fail(sig.NewError(sig.CodeConnectionLost, "this registry has become a router; connecting again to say so"))
+	}
+}
+
+// isServer reports whether others may lie behind this node.
+func (n *node) isServer() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.serves
 }
 
 func nodeName(name string, reg *sig.Registry) string {
@@ -176,22 +195,31 @@ const leafName = "\x00"
 
 // admit records that the given routers are reached by l. It refuses when one of
 // them is this node, or is reached by another connection already: events would
-// run in a ring or arrive twice (P12).
+// run in a ring or arrive twice (P12). It refuses as well when they are too many.
 func (n *node) admit(l *link, peers []wire.Node) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	fresh := make(map[wire.NodeID]struct{})
 	for _, p := range peers {
 		if p.ID == n.id {
 			return sig.NewError(sig.CodeRing, fmt.Sprintf("this connection leads back to %s itself; remove one of the connections between them", describe(n.name, n.id)))
 		}
-		if r, ok := n.reach[p.ID]; ok && r.link != l {
+		r, ok := n.reach[p.ID]
+		if ok && r.link != l {
 			return sig.NewError(sig.CodeRing, fmt.Sprintf("%s already reaches %s by %s; remove one of the two connections",
 				describe(n.name, n.id), describe(p.Name, p.ID), r.link.describe()))
 		}
+		if !ok {
+			fresh[p.ID] = struct{}{}
+		}
+	}
+	if limit := l.limits.Nodes; n.behinds[l]+len(fresh) > limit {
+		return sig.NewError(sig.CodeLimit, fmt.Sprintf("Nodes: one connection may lead to %d routers", limit))
 	}
 	for _, p := range peers {
 		n.reach[p.ID] = reached{l, p.Name}
 	}
+	n.behinds[l] += len(fresh)
 	return nil
 }
 
@@ -209,10 +237,14 @@ func (n *node) forget(l *link, ids []wire.NodeID) (gone []wire.NodeID) {
 	for _, id := range ids {
 		if r, ok := n.reach[id]; ok && r.link == l {
 			delete(n.reach, id)
+			n.behinds[l]--
 			if r.name != leafName {
 				gone = append(gone, id)
 			}
 		}
+	}
+	if n.behinds[l] == 0 {
+		delete(n.behinds, l)
 	}
 	return gone
 }
@@ -229,14 +261,30 @@ func (n *node) behind(l *link) (ids []wire.NodeID) {
 	return ids
 }
 
-// tell announces to all other connections what has changed behind l.
-func (n *node) tell(l *link, added []wire.Node, removed []wire.NodeID) {
+// tell announces to all other connections what is reached by l now.
+func (n *node) tell(l *link, added []wire.Node) {
+	n.telling.Lock()
+	defer n.telling.Unlock()
+	n.tellLocked(l, added, nil)
+}
+
+// depart forgets all that was reached by l, and tells the others.
+func (n *node) depart(l *link) {
+	n.telling.Lock()
+	defer n.telling.Unlock()
+	n.tellLocked(l, nil, n.forget(l, n.behind(l)))
+}
+
+func (n *node) tellLocked(l *link, added []wire.Node, removed []wire.NodeID) {
 	if len(added) == 0 && len(removed) == 0 {
 		return
 	}
-	frame := wire.Nodes{Added: added, Removed: removed}.Append(nil)
 	for _, other := range n.others(l) {
-		other.sendIf(wire.FeatureNodes, frame)
+		other.mu.Lock()
+		if other.sess != nil {
+			other.sess.nodesLocked(added, removed)
+		}
+		other.mu.Unlock()
 	}
 }
 

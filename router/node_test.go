@@ -31,7 +31,8 @@ func TestRingIsFound(t *testing.T) {
 	defer reg.Close()
 	n := joinNode(reg, "hub", true, Limits{}.WithDefaults())
 	defer n.leave()
-	a, b := &link{node: n}, &link{node: n}
+	limits := Limits{}.WithDefaults()
+	a, b := &link{node: n, limits: limits}, &link{node: n, limits: limits}
 	id := func(b byte) wire.NodeID { return wire.NodeID{b} }
 
 	require.NoError(t, n.admit(a, []wire.Node{{ID: id(1), Name: "edge"}, {ID: id(2), Name: "cellar"}}))

@@ -37,7 +37,7 @@ func (l *link) open(s *session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sess = s
-	s.nodesLocked()
+	s.catchUpLocked()
 	items, lost := l.offline.empty()
 	for _, a := range l.inOrder() {
 		for _, or := range a.routes {
@@ -89,7 +89,7 @@ func (l *link) close(s *session) {
 	s.endRequests()
 	s.endSenders()
 	settleAll(routes)
-	l.node.tell(l, nil, l.node.forget(l, l.node.behind(l)))
+	l.node.depart(l)
 }
 
 // endSenders takes everything the peer had announced out of the registry, and

@@ -268,29 +268,33 @@ func (r *ServerRouter) welcome(l *link, conn carrier.Conn, listener string) (*se
 	peers := reachable(hello.ID, hello.Name, hello.Features, hello.Nodes)
 	err = r.node.admit(l, peers)
 	if err == nil {
-		err = r.answer(ctx, l, s, sc)
+		err = r.answer(ctx, l, s, sc, hello.Limits.MaxFrame)
 	}
 	if err != nil {
-		l.node.forget(l, l.node.behind(l))
+		r.node.removeLink(l)
+		r.node.depart(l)
 		r.dropConn(l, sc)
 		s.unwatch() // abort has a last word to say
 		return nil, nil, err
 	}
-	r.node.tell(l, routersOf(peers), nil)
+	r.node.tell(l, routersOf(peers))
 	return s, sc, nil
 }
 
-// answer sends WELCOME and opens the session.
-func (r *ServerRouter) answer(ctx context.Context, l *link, s *session, sc *serverConn) error {
-	around := r.node.around(l)
-	if s.features&wire.FeatureNodes == 0 {
-		around = nil // not for a client that passes nothing on
-	}
-	first := min(len(around), welcomeNodes)
-	s.moreNodes = around[first:]
+// answer sends WELCOME, in a frame that the client takes, and opens the session.
+func (r *ServerRouter) answer(ctx context.Context, l *link, s *session, sc *serverConn, maxFrame uint32) error {
+	r.node.addLink(l) // from now on changes of the routers around are for it as well
 	welcome := wire.Welcome{
 		Version: wire.Version, ID: r.node.id, Name: r.node.nameNow(), Features: s.features, Codec: string(s.codec.ID()),
-		Limits: s.peerLimits, Token: sc.token, Nodes: around[:first], Identity: s.identity.ID,
+		Limits: s.peerLimits, Token: sc.token, Identity: bounded(s.identity.ID),
+	}
+	if s.features&wire.FeatureNodes != 0 { // not for a client that passes nothing on
+		frame := welcomeFrame
+		if maxFrame > 0 {
+			frame = min(frame, int(maxFrame))
+		}
+		s.told = fitting(r.node.around(l), len(welcome.Append(nil)), frame)
+		welcome.Nodes = s.told
 	}
 	if err := s.conn.Send(ctx, carrier.AppendFrame(nil, welcome.Append(nil))); err != nil {
 		return err

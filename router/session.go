@@ -32,8 +32,9 @@ type session struct {
 	identity   carrier.Identity
 	address    string // as dialled, or the peer's
 	since      time.Time
-	moreNodes  []wire.Node // routers that the handshake had no room for
-	behind     []byte      // frames that came right behind WELCOME; of the reader alone
+	told       []wire.Node   // routers that the handshake has named
+	offered    wire.Features // by this side's HELLO
+	behind     []byte        // frames that came right behind WELCOME; of the reader alone
 
 	ctx     context.Context // ends with the session; the conn is closed then
 	cancel  context.CancelCauseFunc

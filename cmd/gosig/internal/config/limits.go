@@ -32,6 +32,7 @@ type Limits struct {
 	WindowEvents           Count    `toml:"window_events"`
 	WindowBytes            Size     `toml:"window_bytes"`
 	Routes                 Count    `toml:"routes"`
+	Nodes                  Count    `toml:"nodes"`
 	Offline                Size     `toml:"offline"`
 	Positions              Count    `toml:"positions"`
 }
@@ -82,6 +83,7 @@ func (l *Limits) bind(r *router.Limits) []binding {
 		{"window_events", &l.WindowEvents, &r.WindowEvents, "held-back events under way on one route of one connection"},
 		{"window_bytes", &l.WindowBytes, &r.WindowBytes, "their payload, always at least one event"},
 		{"routes", &l.Routes, &r.RoutesPerPeer, "highest number of a route that a peer may assign"},
+		{"nodes", &l.Nodes, &r.Nodes, "routers that one connection leads to"},
 		{"offline", &l.Offline, &r.OfflineBytes, "kept for the uplink while it is not connected"},
 		{"positions", &l.Positions, &r.GapMemory, "senders whose position is remembered after a connection was lost"},
 	}
