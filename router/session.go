@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -129,6 +130,7 @@ func (s *session) write() {
 	var batches [][]byte
 	chunk := segmentSize
 	for {
+		runtime.Gosched() // those who are about to queue something get into this write
 		s.link.mu.Lock()
 		segs = s.out.take(segs[:0], chunk)
 		if len(segs) == 0 {
