@@ -106,8 +106,11 @@ func TestRequestsNeverMix(t *testing.T) {
 			}
 		}
 		askers.Wait()
-		t.Logf("%s had up to %d at once", name, o.most)
-		require.GreaterOrEqual(t, o.most, outstanding)
+		o.mu.Lock()
+		most := o.most
+		o.mu.Unlock()
+		t.Logf("%s had up to %d at once", name, most)
+		require.GreaterOrEqual(t, most, outstanding)
 	}
 }
 
