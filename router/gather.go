@@ -34,9 +34,16 @@ func (s *session) gatherFor(l *link) *gather {
 	return g
 }
 
-// begin makes the batch ready for a frame of the route to a connection, whose
-// event has the number seq.
-func (g *gather) begin(to *session, or *outRoute, seq uint64) {
+// relay passes a frame that is about no route on to another connection, with
+// what else this batch brings for it.
+func (s *session) relay(to *session, frame []byte) {
+	g := s.gatherFor(to.link)
+	g.open(to)
+	g.buf = carrier.AppendFrame(g.buf, frame)
+}
+
+// open makes the batch ready for a frame to a connection.
+func (g *gather) open(to *session) {
 	if !g.dirty {
 		g.dirty = true
 		g.sess.touched = append(g.sess.touched, g)
@@ -52,6 +59,12 @@ func (g *gather) begin(to *session, or *outRoute, seq uint64) {
 	if len(g.buf) >= segmentSize*3/4 {
 		g.handOver()
 	}
+}
+
+// begin makes the batch ready for a frame of the route to a connection, whose
+// event has the number seq.
+func (g *gather) begin(to *session, or *outRoute, seq uint64) {
+	g.open(to)
 	if or.started.Load() != to {
 		or.started.Store(to)
 		var scratch [32]byte
@@ -120,8 +133,7 @@ func (g *gather) dropGone() {
 	g.plain = 0
 	for frame := range carrier.Frames(g.buf) {
 		t, flags := wire.TypeOf(frame)
-		route, ok := routeOf(t, frame)
-		if !ok || g.link.byRoute[route] == nil {
+		if route, ok := routeOf(t, frame); ok && g.link.byRoute[route] == nil {
 			continue
 		}
 		kept = carrier.AppendFrame(kept, frame)
@@ -133,7 +145,8 @@ func (g *gather) dropGone() {
 	g.buf = kept
 }
 
-// routeOf returns the route that a frame of a gather is about.
+// routeOf returns the route that a frame of a gather is about, if it is about
+// one.
 func routeOf(t wire.Type, frame []byte) (route uint32, ok bool) {
 	switch t {
 	case wire.TypeEvent:
@@ -165,6 +178,10 @@ func (s *session) flush() {
 		g.buf = nil
 	}
 	s.touched = s.touched[:0]
+	for _, t := range s.relayed {
+		t.answered()
+	}
+	s.relayed = s.relayed[:0]
 	s.publish(nil)
 	s.link.stats.eventsIn.Add(s.arrived)
 	s.arrived = 0

@@ -73,7 +73,9 @@ func (s *session) handle(batch []byte) error {
 			err = s.event(batch, at, end)
 		} else {
 			s.endRun()
-			s.flush() // nothing may overtake the events before it
+			if t != wire.TypeRequest && t != wire.TypeReply { // these are relayed in the batch, in order
+				s.flush() // nothing may overtake the events before it
+			}
 			err = s.envelope(t, frame)
 		}
 		if err != nil {

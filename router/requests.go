@@ -99,7 +99,7 @@ func (s *session) request(ctx context.Context, to *sig.Sender, method sig.Name, 
 		return nil, sig.NewError(sig.CodeConnectionLost, s.describe())
 	}
 	a := &asked{to: s, sender: to, reply: make(chan outcome, 1)}
-	if err := s.ask(a, method, timeoutOf(ctx), payload); err != nil {
+	if err := s.ask(a, method, timeoutOf(ctx), payload, s.post); err != nil {
 		return nil, err
 	}
 	select {
@@ -158,8 +158,7 @@ func (s *session) requestPayload(data any) (payload []byte, err error) {
 const requestOverhead = 1 + 10 + 5 + 10 + 2 + 255
 
 // ask sends a request and enters it in the table.
-func (s *session) ask(a *asked, method sig.Name, timeout uint64, payload []byte) error {
-	l := s.link
+func (s *session) ask(a *asked, method sig.Name, timeout uint64, payload []byte, post poster) error {
 	ps := s.announcedAs(a.sender)
 	if ps == nil {
 		return sig.NewError(sig.CodeConnectionLost, quoted(a.sender.Name()))
@@ -174,9 +173,15 @@ func (s *session) ask(a *asked, method sig.Name, timeout uint64, payload []byte)
 	a.id = t.last
 	t.asked[a.id] = a
 	t.mu.Unlock()
-	l.send(s, wire.Request{ID: a.id, Sender: ps.connect.Sender, TimeoutMS: timeout, Method: string(method), Payload: payload}.Append(nil))
+	post(wire.Request{ID: a.id, Sender: ps.connect.Sender, TimeoutMS: timeout, Method: string(method), Payload: payload}.Append(nil))
 	return nil
 }
+
+// poster queues a frame for one peer: at once, or by the reader of another
+// connection with all that its batch brings for that peer.
+type poster func(frame []byte)
+
+func (s *session) post(frame []byte) { s.link.send(s, frame) }
 
 // announcedAs finds the peer's number of a sender. The registry tells others of a
 // sender before connectPeer has noted it here, and they may ask at once.
@@ -205,193 +210,6 @@ func (t *requestTable) drop(a *asked) bool {
 	return true
 }
 
-// onRequest takes in a request for a sender that we have announced.
-func (s *session) onRequest(e *wire.Request) error {
-	l := s.link
-	l.mu.Lock()
-	a := l.byNumber[e.Sender]
-	l.mu.Unlock()
-	if a == nil || a.left {
-		s.refuse(e.ID, sig.NewError(sig.CodeNoSender, "it has left"))
-		return nil
-	}
-	t := &s.requests
-	t.mu.Lock()
-	_, serving := t.serving[e.ID]
-	_, passed := t.passed[e.ID]
-	n := len(t.serving) + len(t.passed)
-	refuses := t.refuses
-	t.mu.Unlock()
-	switch {
-	case refuses:
-		s.refuse(e.ID, sig.NewError(sig.CodeClosed, "the router is shutting down"))
-		return nil
-	case serving || passed:
-		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("REQUEST %d is under way already", e.ID))
-	case n >= int(s.peerLimits.MaxRequests):
-		l.stats.limitHits.Add(1)
-		s.refuse(e.ID, sig.NewError(sig.CodeBusy, fmt.Sprintf("PendingRequests: one connection may have %d under way", n)))
-		return nil
-	}
-	if owner, ok := bridgeLink(a.sender); ok {
-		s.passOn(e, a.sender, owner)
-		return nil
-	}
-	s.serve(e, a.sender)
-	return nil
-}
-
-// bridgeLink returns the link by which a remote sender is reached.
-func bridgeLink(s *sig.Sender) (*link, bool) {
-	b := s.Bridge()
-	if b == nil {
-		return nil, false
-	}
-	l, ok := b.Peer().(*link)
-	return l, ok
-}
-
-// serve runs the handler in a goroutine of its own.
-func (s *session) serve(e *wire.Request, to *sig.Sender) {
-	ctx, cancel := s.ctx, context.CancelFunc(nil)
-	if e.TimeoutMS > 0 && e.TimeoutMS < maxTimeoutMS {
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(e.TimeoutMS)*time.Millisecond)
-	} else {
-		ctx, cancel = context.WithCancel(ctx)
-	}
-	t := &s.requests
-	t.mu.Lock()
-	t.serving[e.ID] = cancel
-	t.mu.Unlock()
-	id, method := e.ID, sig.Name(e.Method)
-	data := payloadIn{append([]byte(nil), e.Payload...), s.codec}
-	s.link.group.Go(func() { // ends when the handler returns; its context ends with the connection
-		defer cancel()
-		var reply any
-		var err error = sig.NewError(sig.CodeHandler, "the handler ended its goroutine")
-		defer func() { s.served(id, reply, err) }()
-		reply, err = to.Answer(ctx, method, data)
-	})
-}
-
-// served gives the place back, which the peer may use as soon as it has the
-// answer, and answers.
-func (s *session) served(id uint64, reply any, err error) {
-	t := &s.requests
-	t.mu.Lock()
-	delete(t.serving, id)
-	t.answering++
-	t.mu.Unlock()
-	s.answer(id, reply, err)
-	t.answered()
-}
-
-// maxTimeoutMS is where a deadline is as good as none.
-const maxTimeoutMS = uint64(1) << 40
-
-// answer sends a reply.
-func (s *session) answer(id uint64, reply any, err error) {
-	var payload []byte
-	if err == nil {
-		payload, err = s.requestPayload(reply)
-	}
-	if err != nil {
-		s.refuse(id, err)
-		return
-	}
-	s.link.send(s, wire.Reply{ID: id, Payload: payload}.Append(nil))
-}
-
-// refuse answers with an error.
-func (s *session) refuse(id uint64, err error) {
-	e := sig.AsError(err)
-	s.link.send(s, wire.Reply{ID: id, Code: uint16(e.Code), App: e.App, Text: bounded(e.Text)}.Append(nil))
-}
-
-// passOn asks the peer that owns the sender, without a goroutine of ours.
-func (s *session) passOn(e *wire.Request, to *sig.Sender, owner *link) {
-	next := owner.current.Load()
-	if next == nil {
-		s.refuse(e.ID, sig.NewError(sig.CodeConnectionLost, quoted(to.Name())))
-		return
-	}
-	payload := e.Payload
-	if next.codec.ID() != s.codec.ID() {
-		var err error
-		if payload, err = codec.Transcode(nil, s.codec, next.codec, payload); err != nil {
-			s.refuse(e.ID, sig.NewError(sig.CodeBadPayload, err.Error()))
-			return
-		}
-	}
-	if len(payload)+requestOverhead > next.maxFrame {
-		s.refuse(e.ID, sig.NewError(sig.CodeTooLarge, fmt.Sprintf("the payload has %d bytes", len(payload))))
-		return
-	}
-	a := &asked{to: next, sender: to, from: s, fromID: e.ID}
-	select {
-	case next.requests.slots <- struct{}{}:
-	default:
-		s.refuse(e.ID, sig.NewError(sig.CodeBusy, fmt.Sprintf("%s has too many requests under way (PendingRequests)", quoted(to.Name()))))
-		return
-	}
-	t := &s.requests
-	t.mu.Lock()
-	t.passed[e.ID] = a
-	t.mu.Unlock()
-	if e.TimeoutMS > 0 && e.TimeoutMS < maxTimeoutMS {
-		// The caller keeps its own deadline; this one is for a caller that is gone.
-		a.expiry = time.AfterFunc(time.Duration(e.TimeoutMS)*time.Millisecond+passGrace, func() { a.abandon() })
-	}
-	if err := next.ask(a, sig.Name(e.Method), e.TimeoutMS, payload); err != nil {
-		a.finish(nil, err)
-	}
-}
-
-// passGrace is how long after its deadline a request that was passed on is kept
-// for a late answer.
-const passGrace = time.Second
-
-// abandon gives up on a request that was passed on.
-func (a *asked) abandon() {
-	if a.to.requests.drop(a) {
-		a.to.link.send(a.to, wire.Cancel{ID: a.id}.Append(nil))
-		a.finish(nil, sig.NewError(sig.CodeTimeout, quoted(a.sender.Name())))
-	}
-}
-
-// finish gives the outcome to whoever asked. payload is in a.to's codec and may
-// be lent.
-func (a *asked) finish(payload []byte, err error) {
-	if a.from == nil {
-		o := outcome{err: err}
-		if err == nil {
-			o.payload = payloadIn{append([]byte(nil), payload...), a.to.codec}
-		}
-		a.reply <- o
-		return
-	}
-	if a.expiry != nil {
-		a.expiry.Stop()
-	}
-	<-a.to.requests.slots
-	t := &a.from.requests
-	t.mu.Lock()
-	open := t.passed[a.fromID] == a
-	if open {
-		delete(t.passed, a.fromID)
-	}
-	t.answering++
-	t.mu.Unlock()
-	switch {
-	case !open: // cancelled meanwhile
-	case err != nil:
-		a.from.refuse(a.fromID, err)
-	default:
-		a.from.answer(a.fromID, payloadIn{payload, a.to.codec}, nil)
-	}
-	t.answered()
-}
-
 // onReply takes in an answer.
 func (s *session) onReply(e *wire.Reply) error {
 	t := &s.requests
@@ -405,11 +223,22 @@ func (s *session) onReply(e *wire.Reply) error {
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("REPLY %d to no REQUEST", e.ID))
 	case a == nil: // cancelled meanwhile
 	case e.Code != wire.CodeOK:
-		a.finish(nil, &sig.Error{Code: sig.Code(e.Code), Text: e.Text, App: e.App})
+		s.outcome(a, nil, &sig.Error{Code: sig.Code(e.Code), Text: e.Text, App: e.App})
 	default:
-		a.finish(e.Payload, nil)
+		s.outcome(a, e.Payload, nil)
 	}
 	return nil
+}
+
+// outcome finishes a request that this connection's peer has answered. An answer
+// for another peer goes out with all that this batch brings for it.
+func (s *session) outcome(a *asked, payload []byte, err error) {
+	if a.from == nil {
+		a.tell(payload, err)
+		return
+	}
+	a.finishBy(payload, err, func(frame []byte) { s.relay(a.from, frame) })
+	s.relayed = append(s.relayed, &a.from.requests)
 }
 
 // onCancel ends a request of the peer's, if it is still under way.

@@ -61,7 +61,8 @@ type session struct {
 	arrived uint64     // events since the last flush
 	latest  *inRoute   // of the last event
 	run     forwardRun
-	localAt int // where the last local item begins in the batch
+	relayed []*requestTable // answers to others in this batch
+	localAt int             // where the last local item begins in the batch
 	local   inBatch
 	large   bool
 	wants   map[sig.Pattern]struct{} // what the peer asked for
