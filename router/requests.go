@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
