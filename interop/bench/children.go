@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"runtime/pprof"
-	"time"
 
 	"github.com/gosig/gosig/interop/bench/inproc"
 	"github.com/gosig/gosig/interop/bench/load"
@@ -51,7 +50,7 @@ func (s *serverChild) do(cmd command) (a answer, err error) {
 		a.Address, s.server, err = sys.Serve(cmd.Env)
 		return a, err
 	case "usage":
-		return answer{CPU: load.CPU(), At: time.Now()}, nil
+		return answer{Used: load.Used()}, nil
 	case "occupied":
 		return answer{Occupied: load.Occupied()}, nil
 	case "profile":

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gosig/gosig/interop/bench/load"
@@ -135,11 +136,12 @@ func comparisons(list []scenario) []report.Comparison {
 	return all
 }
 
-// against compares one figure with all others of a scenario.
+// against compares one figure with all others of a scenario; CPU time only with
+// the fastest.
 func against(s scenario, figure, label string) []report.Comparison {
 	var list []report.Comparison
 	for _, other := range s.systems {
-		if other != ours {
+		if other != ours && (figure != load.ServerCPU && figure != load.LoadCPU || slices.Contains(fastest, other)) {
 			list = append(list, report.Comparison{
 				Name: s.name + label + "-vs-" + other, Scenario: s.name, System: ours, AgainstSystem: other, Figure: figure,
 			})
@@ -191,63 +193,4 @@ func renamed(list []report.Comparison, from, to string) []report.Comparison {
 		list[i].Name = to + strings.TrimPrefix(list[i].Name, from)
 	}
 	return list
-}
-
-// sections lay the tables out.
-func sections(list []scenario) []report.Section {
-	kinds := []struct {
-		title   string
-		columns []report.Column
-		belongs func(scenario) bool
-	}{
-		{"Publish and subscribe", []report.Column{
-			{Figure: load.Rate, Title: "deliveries/s", Spread: true},
-			{Figure: load.ServerCPU, Title: "server ns CPU/delivery"},
-			{Figure: load.LoadCPU, Title: "load ns CPU/delivery"},
-		}, func(s scenario) bool { return s.spec.Kind == load.PubSub }},
-		{"Requests", []report.Column{
-			{Figure: load.Rate, Title: "requests/s", Spread: true},
-			{Figure: load.P50, Title: "p50 µs"},
-			{Figure: load.P99, Title: "p99 µs"},
-			{Figure: load.P999, Title: "p99.9 µs"},
-			{Figure: load.ServerCPU, Title: "server ns CPU/request"},
-			{Figure: load.LoadCPU, Title: "load ns CPU/request"},
-		}, func(s scenario) bool { return s.spec.Kind == load.Request }},
-		{"One message among others", latencyColumns(), func(s scenario) bool { return s.spec.Kind == load.Latency }},
-		{"One slow subscriber", []report.Column{
-			{Figure: load.SlowRatio, Title: "p99 with / without", Spread: true}, {Figure: load.P50, Title: "p50 µs"}, {Figure: load.P99, Title: "p99 µs"},
-		}, func(s scenario) bool { return s.spec.Kind == load.Slow }},
-		{"Idle connections", []report.Column{
-			{Figure: load.Memory, Title: "RSS/conn", Spread: true},
-			{Figure: load.Heap, Title: "heap+stack/conn"},
-			{Figure: load.Goroutines, Title: "goroutines/conn"},
-			{Figure: load.Rate, Title: "connects/s"},
-		}, func(s scenario) bool { return s.spec.Kind == load.Idle }},
-		{"In process", []report.Column{
-			{Figure: nanos, Title: "ns", Spread: true}, {Figure: allocs, Title: "allocations"},
-		}, func(s scenario) bool { return s.inproc }},
-	}
-	var all []report.Section
-	for _, k := range kinds {
-		section := report.Section{Title: k.title, Columns: k.columns, Ours: ours}
-		for _, s := range list {
-			if k.belongs(s) {
-				section.Scenarios = append(section.Scenarios, s.name)
-			}
-		}
-		all = append(all, section)
-	}
-	return all
-}
-
-func latencyColumns() []report.Column {
-	var columns []report.Column
-	for _, percent := range load.Loads {
-		columns = append(
-			columns,
-			report.Column{Figure: load.LoadName(load.P50, percent), Title: fmt.Sprintf("p50 µs at %d %%", percent)},
-			report.Column{Figure: load.LoadName(load.P99, percent), Title: fmt.Sprintf("p99 µs at %d %%", percent)},
-		)
-	}
-	return append(columns, report.Column{Figure: load.Rate, Title: "100 % is, a second"})
 }

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gosig/gosig/interop/bench/load"
 	"github.com/gosig/gosig/interop/bench/peer"
 	"github.com/gosig/gosig/interop/bench/report"
 )
@@ -53,6 +54,7 @@ type options struct {
 	json, markdown string
 	profiles       string
 	repetitions    int
+	window         int
 	measure, warm  time.Duration
 }
 
@@ -68,6 +70,7 @@ func parse(args []string) (o options, err error) {
 	fs.IntVar(&o.repetitions, "reps", 5, "repetitions of everything")
 	fs.DurationVar(&o.measure, "measure", 0, "how long each measurement takes (default 1s, with --quick 200ms)")
 	fs.DurationVar(&o.warm, "warm", 0, "how long each warms up before (default 300ms, with --quick 80ms)")
+	fs.IntVar(&o.window, "window", load.Queue, "messages under way between publishers and the slowest subscriber, if they are small")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return o, err
@@ -90,7 +93,7 @@ func parse(args []string) (o options, err error) {
 	if o.warm == 0 {
 		o.warm = short
 	}
-	o.repetitions = max(o.repetitions, 1)
+	o.repetitions, o.window = max(o.repetitions, 1), min(max(o.window, 1), load.Queue)
 	return o, nil
 }
 
@@ -157,7 +160,7 @@ func (o options) measureAll(list []scenario) (*report.Results, error) {
 	}
 	r := &runner{
 		repetitions: o.repetitions, warm: o.warm, measure: o.measure, inproc: o.measure / 5,
-		profiles: o.profiles, certificates: certificates,
+		profiles: o.profiles, window: o.window, certificates: certificates,
 		servers: make(map[serverKey]*served), loads: make(map[string]*process),
 		results: &report.Results{When: time.Now(), Repetitions: o.repetitions, Machine: thisMachine()},
 	}

@@ -51,8 +51,7 @@ type answer struct {
 	Error    string
 	Address  string
 	Mark     string // "begin" or "end": the parent answers with "go on"
-	CPU      time.Duration
-	At       time.Time
+	Used     load.Usage
 	Occupied load.Footprint
 	Measured load.Measured
 	Inproc   inproc.Measured

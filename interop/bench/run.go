@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,6 +19,7 @@ type runner struct {
 	warm, measure time.Duration
 	inproc        time.Duration
 	profiles      string // folder, "": none
+	window        int    // of scenarios that say nothing; 0: the default
 	certificates  string
 
 	servers map[serverKey]*served
@@ -87,6 +89,9 @@ func (r *runner) cell(s scenario, system string, repetition int) (report.Figures
 		defer spinner.stop()
 	}
 	spec := s.spec
+	if spec.Window == 0 {
+		spec.Window = r.window
+	}
 	spec.System, spec.Env, spec.Warm, spec.Measure = system, server.env, r.warm, r.measure*time.Duration(max(s.slower, 1))
 	w := &watcher{server: server.process, idle: s.spec.Kind == load.Idle}
 	var file string
@@ -213,13 +218,12 @@ func (w *watcher) at(mark string) (err error) {
 	return err
 }
 
-// complete adds the server's figures. Its CPU time is taken over a slightly
-// longer time than the load's, so it is a share of that time which counts.
+// complete adds the server's figures. They are taken over a slightly longer time
+// than the load's, so it is their share of that time which counts.
 func (w *watcher) complete(m load.Measured, spec load.Spec) {
 	switch {
-	case w.to.At.After(w.from.At):
-		share := float64(w.to.CPU-w.from.CPU) / w.to.At.Sub(w.from.At).Seconds()
-		m[load.ServerCPU] = share / m[load.Rate]
+	case w.to.Used.At.After(w.from.Used.At):
+		maps.Copy(m, load.Share(w.from.Used, w.to.Used, m[load.Rate], load.OfServer))
 	case w.idle && spec.Connections > 0:
 		n := float64(spec.Connections)
 		m[load.Memory] = (float64(w.to.Occupied.RSS) - float64(w.from.Occupied.RSS)) / n

@@ -42,7 +42,7 @@ func idle(sys peer.System, spec Spec, marks Marks) (Measured, error) {
 	}
 	time.Sleep(settle)
 	marks.End()
-	return Measured{Rate: float64(spec.Connections) / took.Seconds(), opsInWindow: float64(spec.Connections)}, nil
+	return Measured{Rate: float64(spec.Connections) / took.Seconds()}, nil
 }
 
 // settle is how long a server may take to become quiet after the last

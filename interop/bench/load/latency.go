@@ -112,6 +112,9 @@ func (st *setup) pace(w *stopwatch, spec Spec, rate float64) error {
 			count, room, owed = count-part, room-part, owed-float64(part)
 		}
 	}
+	if room == 0 {
+		return nil
+	}
 	return st.publishers[0].Publish(others, room) // whole blocks only
 }
 
@@ -121,8 +124,10 @@ func (st *setup) send(w *stopwatch, others []byte, due time.Time, n int, last bo
 	if !last {
 		return pub.Publish(others, n)
 	}
-	if err := pub.Publish(others, n-1); err != nil {
-		return err
+	if n > 1 {
+		if err := pub.Publish(others, n-1); err != nil {
+			return err
+		}
 	}
 	return pub.Publish(w.payload(len(others), due), 1)
 }

@@ -41,24 +41,29 @@ type Spec struct {
 	Events      int // of each sender
 	Callers     int
 	Connections int
+	Window      int // messages under way; 0: Queue, or fewer when they are large
 
 	Warm, Measure time.Duration
 }
 
 // Names of what is measured.
 const (
-	Rate        = "rate"          // messages delivered, requests answered, or connections opened, a second
-	LoadCPU     = "load_cpu_ns"   // CPU time of the load process for each
-	ServerCPU   = "server_cpu_ns" // and of the server process
-	P50         = "p50_us"
-	P99         = "p99_us"
-	P999        = "p999_us"
-	Memory      = "rss_bytes"  // of the server for each connection
-	Heap        = "heap_bytes" // heap and stacks of the server for each connection
-	Goroutines  = "goroutines" // of the server for each connection
-	SlowRatio   = "p99_slow_ratio"
-	opsInWindow = "ops"
-	windowNanos = "window_ns"
+	Rate      = "rate"          // messages delivered, requests answered, or connections opened, a second
+	LoadCPU   = "load_cpu_ns"   // CPU time of the load process for each
+	ServerCPU = "server_cpu_ns" // and of the server process
+
+	LoadAllocs   = "load_allocs" // objects allocated by the load process for each
+	ServerAllocs = "server_allocs"
+	LoadCalls    = "load_calls" // its reads and writes for each
+	ServerCalls  = "server_calls"
+
+	P50        = "p50_us"
+	P99        = "p99_us"
+	P999       = "p999_us"
+	Memory     = "rss_bytes"  // of the server for each connection
+	Heap       = "heap_bytes" // heap and stacks of the server for each connection
+	Goroutines = "goroutines" // of the server for each connection
+	SlowRatio  = "p99_slow_ratio"
 )
 
 // Measured holds figures by their names.
@@ -76,7 +81,10 @@ func Run(spec Spec, marks Marks) (Measured, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec.Env.Queue = max(spec.Env.Queue, windowOf(spec.Size))
+	if spec.Window == 0 {
+		spec.Window = Queue
+	}
+	spec.Window = max(min(spec.Window, maxBytes/max(spec.Size, 1)), minWindow)
 	switch spec.Kind {
 	case PubSub:
 		return pubSub(sys, spec, marks)
@@ -92,20 +100,18 @@ func Run(spec Spec, marks Marks) (Measured, error) {
 	return nil, fmt.Errorf("nothing is called %q", spec.Kind)
 }
 
-// Queue is how long the queues of systems that drop messages have to be.
-const Queue = maxWindow
+// Queue is how many messages may be under way, and how long the queues of
+// systems that drop messages have to be.
+const Queue = 32 << 10
 
 const (
-	maxWindow = 32 << 10 // messages under way
-	maxBytes  = 2 << 20  // their payloads: less than any system's default bound
+	maxBytes  = 2 << 20  // payloads under way: less than any system's default bound
 	maxBlock  = 48 << 10 // bytes that a publisher hands over at a time
+	minWindow = 32
 )
 
-// windowOf is how many messages of a size may be under way.
-func windowOf(size int) int { return max(min(maxWindow, maxBytes/size), 32) }
-
-// blockOf is how many of them a publisher acquires at a time.
-func blockOf(size int) int { return max(min(maxBlock/(size+8), windowOf(size)/8), 1) }
+// block is how many messages a publisher acquires at a time.
+func (s Spec) block() int { return max(min(maxBlock/(s.Size+8), s.Window/8), 1) }
 
 // closers ends what a measurement has opened.
 type closers []io.Closer

@@ -88,8 +88,9 @@ func TestRun(t *testing.T) {
 }
 
 func TestBlocksFitTheWindow(t *testing.T) {
-	for _, size := range []int{1, 16, 128, 1 << 10, 8 << 10, 64 << 10, 1 << 20} {
-		assert.LessOrEqual(t, 4*blockOf(size), windowOf(size), "size %d", size)
+	for _, size := range []int{1, 16, 128, 1 << 10, 8 << 10, 64 << 10} {
+		spec := Spec{Size: size, Window: max(min(Queue, maxBytes/size), minWindow)}
+		assert.LessOrEqual(t, 4*spec.block(), spec.Window, "size %d", size)
 	}
 }
 
@@ -104,5 +105,13 @@ func TestOccupied(t *testing.T) {
 	f := Occupied()
 	assert.Positive(t, f.Heap)
 	assert.Positive(t, f.Goroutines)
-	assert.Positive(t, CPU())
+}
+
+func TestShare(t *testing.T) {
+	from := Used()
+	assert.Positive(t, from.CPU)
+	to := from
+	to.At, to.CPU, to.Allocs, to.Calls = from.At.Add(2*time.Second), from.CPU+time.Millisecond, from.Allocs+400, from.Calls+100
+	assert.Equal(t, Measured{LoadCPU: 5000, LoadAllocs: 2, LoadCalls: 0.5}, Share(from, to, 100, OfLoad))
+	assert.Nil(t, Share(from, to, 0, OfLoad))
 }

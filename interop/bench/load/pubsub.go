@@ -24,8 +24,8 @@ type setup struct {
 // join opens the connections of a spec. each, if not nil, sees every payload
 // of the first subscriber.
 func join(sys peer.System, spec Spec, each func([]byte)) (*setup, error) {
-	st := &setup{block: blockOf(spec.Size)}
-	st.window = flow.NewWindow(windowOf(spec.Size), st.block)
+	st := &setup{block: spec.block()}
+	st.window = flow.NewWindow(spec.Window, st.block)
 	var only *peer.Topic
 	if spec.Senders*spec.Events == 1 {
 		only = &peer.Topic{}
@@ -92,7 +92,7 @@ func pubSub(sys peer.System, spec Spec, marks Marks) (Measured, error) {
 	defer st.open.close()
 	wait := st.publish(spec.Size)
 	time.Sleep(spec.Warm)
-	rate, cpu, took := st.measure(spec.Measure, marks)
+	m := st.measure(spec.Measure, marks)
 	st.window.Stop()
 	if err := wait(); err != nil {
 		return nil, err
@@ -100,25 +100,28 @@ func pubSub(sys peer.System, spec Spec, marks Marks) (Measured, error) {
 	if err := st.window.Drain(lossPatience); err != nil {
 		return nil, fmt.Errorf("messages were lost: %w", err)
 	}
-	if rate == 0 {
+	if m == nil {
 		return nil, fmt.Errorf("nothing arrived within %v", spec.Measure)
 	}
-	ops := rate * took.Seconds()
-	return Measured{Rate: rate, LoadCPU: float64(cpu) / ops, opsInWindow: ops, windowNanos: float64(took)}, nil
+	return m, nil
 }
 
 // measure watches the sinks for a while. A sink's rate is between its own two
-// marks, so that the size of blocks does not matter.
-func (st *setup) measure(d time.Duration, marks Marks) (rate float64, cpu, took time.Duration) {
+// marks, so that the size of blocks does not matter. It returns nil if nothing
+// has arrived.
+func (st *setup) measure(d time.Duration, marks Marks) Measured {
 	marks.Begin()
-	began, used := time.Now(), CPU()
-	from := st.marks()
+	used, from := Used(), st.marks()
 	time.Sleep(d)
-	to := st.marks()
-	cpu, took = CPU()-used, time.Since(began)
+	to, now := st.marks(), Used()
 	marks.End()
+	var rate float64
 	for i := range from {
 		rate += flow.Rate(from[i], to[i])
 	}
-	return rate, cpu, took
+	m := Share(used, now, rate, OfLoad)
+	if m != nil {
+		m[Rate] = rate
+	}
+	return m
 }

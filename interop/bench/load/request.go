@@ -48,17 +48,17 @@ func request(sys peer.System, spec Spec, marks Marks) (Measured, error) {
 	}
 	time.Sleep(spec.Warm)
 	marks.Begin()
-	began, used := time.Now(), CPU()
+	from := Used()
 	phase.Store(measuring)
 	time.Sleep(spec.Measure)
 	phase.Store(over)
-	cpu, took := CPU()-used, time.Since(began)
+	to := Used()
 	marks.End()
 	wg.Wait()
 	if err := firstOf(failed); err != nil {
 		return nil, err
 	}
-	return summarize(latencies, cpu, took)
+	return summarize(latencies, from, to)
 }
 
 func callUntilOver(ctx context.Context, call peer.Call, size int, phase *atomic.Int32, latency *stats.Histogram) error {
@@ -89,7 +89,7 @@ func firstOf(failed []error) error {
 	return nil
 }
 
-func summarize(latencies []stats.Histogram, cpu, took time.Duration) (Measured, error) {
+func summarize(latencies []stats.Histogram, from, to Usage) (Measured, error) {
 	var all stats.Histogram
 	for i := range latencies {
 		all.Merge(&latencies[i])
@@ -97,11 +97,11 @@ func summarize(latencies []stats.Histogram, cpu, took time.Duration) (Measured, 
 	if all.Count() == 0 {
 		return nil, errors.New("no request was answered in time")
 	}
-	ops := float64(all.Count())
-	return Measured{
-		Rate: ops / took.Seconds(), LoadCPU: float64(cpu) / ops, opsInWindow: ops, windowNanos: float64(took),
-		P50: micros(all.Quantile(0.5)), P99: micros(all.Quantile(0.99)), P999: micros(all.Quantile(0.999)),
-	}, nil
+	rate := float64(all.Count()) / to.At.Sub(from.At).Seconds()
+	m := Share(from, to, rate, OfLoad)
+	m[Rate] = rate
+	m[P50], m[P99], m[P999] = micros(all.Quantile(0.5)), micros(all.Quantile(0.99)), micros(all.Quantile(0.999))
+	return m, nil
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

@@ -4,19 +4,76 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// CPU is the processor time this process has used, in user and system mode.
-func CPU() time.Duration {
+// Usage is what this process has used so far.
+type Usage struct {
+	At     time.Time
+	CPU    time.Duration // in user and system mode
+	Allocs uint64        // objects on the heap
+	Calls  uint64        // reads and writes; 0 where the system does not say
+}
+
+// Used returns what this process has used.
+func Used() Usage {
+	u := Usage{Allocs: allocated(), Calls: transfers(), At: time.Now()}
 	var ru syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &ru) != nil {
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &ru) == nil {
+		u.CPU = time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+	}
+	return u
+}
+
+// Share is what was used between two points for each of rate operations a
+// second, under the names of a process.
+func Share(from, to Usage, rate float64, names [3]string) Measured {
+	ops := rate * to.At.Sub(from.At).Seconds()
+	if ops <= 0 {
+		return nil
+	}
+	m := Measured{
+		names[0]: float64(to.CPU-from.CPU) / ops,
+		names[1]: float64(to.Allocs-from.Allocs) / ops,
+	}
+	if to.Calls > 0 {
+		m[names[2]] = float64(to.Calls-from.Calls) / ops
+	}
+	return m
+}
+
+// Names of what a process uses, for [Share].
+var (
+	OfLoad   = [3]string{LoadCPU, LoadAllocs, LoadCalls}
+	OfServer = [3]string{ServerCPU, ServerAllocs, ServerCalls}
+)
+
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
 		return 0
 	}
-	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+	return sample[0].Value.Uint64()
+}
+
+// transfers counts the system calls that read or write.
+func transfers() (n uint64) {
+	data, err := os.ReadFile("/proc/self/io")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(data)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if v, err := strconv.ParseUint(value, 10, 64); err == nil && (key == "syscr" || key == "syscw") {
+			n += v
+		}
+	}
+	return n
 }
 
 // Footprint is what a process occupies after a collection.

@@ -88,7 +88,8 @@ func (r *relay) setRoutes() {
 // serve learns what a connection is for, says that it is ready, and does it.
 func (r *relay) serve(conn net.Conn) {
 	defer conn.Close()
-	role := make([]byte, 1)
+	buf := make([]byte, smallRead)
+	role := buf[:1]
 	if _, err := io.ReadFull(conn, role); err != nil {
 		return
 	}
@@ -105,20 +106,19 @@ func (r *relay) serve(conn net.Conn) {
 	}
 	switch role[0] {
 	case rolePublish:
-		readFrames(conn, r.forward)
+		readFrames(conn, buf, r.forward)
 	case roleCall:
-		r.serveCaller(conn)
+		r.serveCaller(conn, buf)
 	case roleRespond:
-		readFrames(conn, r.replies)
+		readFrames(conn, buf, r.replies)
 	default:
-		readFrames(conn, func([]byte) error { return nil })
+		readFrames(conn, buf, func([]byte) error { return nil })
 	}
 }
 
 // readFrames calls take with what has arrived, cut after the last whole frame,
-// until the connection ends.
-func readFrames(conn net.Conn, take func(frames []byte) error) {
-	buf := make([]byte, smallRead)
+// until the connection ends. It begins with the small buffer.
+func readFrames(conn net.Conn, buf []byte, take func(frames []byte) error) {
 	have := 0
 	for {
 		n, err := conn.Read(buf[have:])
@@ -250,7 +250,7 @@ func (r *relay) unsubscribe(o *outbox) {
 
 // serveCaller passes requests to the responder, marked with the caller's place,
 // or answers them itself.
-func (r *relay) serveCaller(conn net.Conn) {
+func (r *relay) serveCaller(conn net.Conn, buf []byte) {
 	r.mu.Lock()
 	place := uint32(len(r.callers))
 	r.callers = append(r.callers, conn)
@@ -262,7 +262,7 @@ func (r *relay) serveCaller(conn net.Conn) {
 	if to == nil {
 		return
 	}
-	readFrames(conn, func(frames []byte) error {
+	readFrames(conn, buf, func(frames []byte) error {
 		for pos := 0; pos < len(frames); pos += frameSize(frames[pos:]) {
 			binary.BigEndian.PutUint32(frames[pos+lengthSize:], place)
 		}

@@ -35,6 +35,7 @@ type floorPublisher struct {
 	size    int    // of one frame
 	payload *byte  // what they were built from
 	n       int
+	alone   []byte // one message
 }
 
 func (floor) Publish(env Env, topics []Topic) (Publisher, error) {
@@ -46,7 +47,14 @@ func (floor) Publish(env Env, topics []Topic) (Publisher, error) {
 }
 
 func (p *floorPublisher) Publish(payload []byte, n int) error {
-	if unsafe.SliceData(payload) != p.payload || n > p.n {
+	same := unsafe.SliceData(payload) == p.payload
+	if n == 1 && !same && p.payload != nil { // one among many others
+		p.alone = p.appendMessage(p.alone[:0], p.next, payload)
+		p.next = (p.next + 1) % len(p.topics)
+		_, err := p.Write(p.alone)
+		return err
+	}
+	if !same || n > p.n {
 		p.build(payload, n)
 	}
 	from := p.next * p.size
@@ -60,11 +68,15 @@ func (p *floorPublisher) build(payload []byte, n int) {
 	p.size = messageHeader + len(payload)
 	p.frames = make([]byte, 0, (len(p.topics)+n)*p.size)
 	for i := range len(p.topics) + n {
-		t := p.topics[i%len(p.topics)]
-		p.frames = binary.BigEndian.AppendUint32(p.frames, uint32(p.size-lengthSize))
-		p.frames = binary.BigEndian.AppendUint32(p.frames, uint32(t.Sender*8+t.Event))
-		p.frames = append(p.frames, payload...)
+		p.frames = p.appendMessage(p.frames, i%len(p.topics), payload)
 	}
+}
+
+func (p *floorPublisher) appendMessage(dst []byte, topic int, payload []byte) []byte {
+	t := p.topics[topic]
+	dst = binary.BigEndian.AppendUint32(dst, uint32(messageHeader-lengthSize+len(payload)))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(t.Sender*8+t.Event))
+	return append(dst, payload...)
 }
 
 func (floor) Subscribe(env Env, _ *Topic, take func([]byte)) (io.Closer, error) {
@@ -72,7 +84,7 @@ func (floor) Subscribe(env Env, _ *Topic, take func([]byte)) (io.Closer, error) 
 	if err != nil {
 		return nil, err
 	}
-	go readFrames(conn, func(frames []byte) error { // ends with the connection
+	go readFrames(conn, make([]byte, smallRead), func(frames []byte) error { // ends with the connection
 		for pos := 0; pos < len(frames); {
 			end := pos + frameSize(frames[pos:])
 			take(frames[pos+messageHeader : end])
@@ -89,7 +101,7 @@ func (floor) Respond(env Env) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	go readFrames(conn, func(frames []byte) error { // ends with the connection
+	go readFrames(conn, make([]byte, smallRead), func(frames []byte) error { // ends with the connection
 		_, err := conn.Write(frames)
 		return err
 	})
@@ -161,7 +173,7 @@ func shareCalls(conn net.Conn, callers int) []Call {
 			}
 		}
 	}
-	go readFrames(conn, s.take) // ends with the connection
+	go readFrames(conn, make([]byte, smallRead), s.take) // ends with the connection
 	return calls
 }
 

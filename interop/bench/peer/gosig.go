@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gosig/gosig/carrier"
@@ -80,7 +81,7 @@ func dialGosig(env Env, prepare func(*gosigClient) error) (*gosigClient, error) 
 	if env.Secure() {
 		opts.CAFile = env.file(certFile)
 	}
-	c := &gosigClient{reg: sig.New(nil)}
+	c := &gosigClient{reg: sig.New(&sig.Options{OnWarning: firstWarnings()})}
 	if err := prepare(c); err != nil {
 		return nil, err
 	}
@@ -109,6 +110,17 @@ func (c *gosigClient) connect(name sig.Name, spec sig.Spec) (*sig.Sender, error)
 }
 
 func (gosig) Connect(env Env) (io.Closer, error) { return dialGosig(env, asItIs) }
+
+// firstWarnings shows what goes wrong, but not all of it: messages that are
+// lost are counted anyway.
+func firstWarnings() func(sig.Warning) {
+	var shown atomic.Int32
+	return func(w sig.Warning) {
+		if shown.Add(1) <= 3 {
+			warnings().Warn(w.String())
+		}
+	}
+}
 
 // gosigPublisher emits on several senders' events in turn.
 type gosigPublisher struct {
