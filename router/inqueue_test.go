@@ -108,8 +108,12 @@ func TestInQueueDiscard(t *testing.T) {
 func TestInBatchShedKeepsPlaces(t *testing.T) {
 	a, b := &inRoute{}, &inRoute{}
 	batch := &inBatch{items: []inItem{
-		{kind: inEvent, route: a, count: 1}, {kind: inEvent, route: a, count: 1}, {kind: inEvent, route: b, count: 1},
-		{kind: inTask}, {kind: inEvent, route: a, count: 1}, {kind: inLost, route: a, lost: 4, reason: sig.LossSlowPeer},
+		{kind: inEvent, route: a, count: 1},
+		{kind: inEvent, route: a, count: 1},
+		{kind: inEvent, route: b, count: 1},
+		{kind: inTask},
+		{kind: inEvent, route: a, count: 1},
+		{kind: inLost, route: a, lost: 4, reason: sig.LossSlowPeer},
 	}}
 	require.EqualValues(t, 4, batch.shed())
 	type short struct {
@@ -123,7 +127,10 @@ func TestInBatchShedKeepsPlaces(t *testing.T) {
 		got = append(got, short{it.kind, it.route, it.lost, it.reason})
 	}
 	require.Equal(t, []short{
-		{inLost, a, 2, sig.LossInbound}, {inLost, b, 1, sig.LossInbound}, {inTask, nil, 0, 0},
-		{inLost, a, 1, sig.LossInbound}, {inLost, a, 4, sig.LossSlowPeer},
+		{inLost, a, 2, sig.LossInbound},
+		{inLost, b, 1, sig.LossInbound},
+		{inTask, nil, 0, 0},
+		{inLost, a, 1, sig.LossInbound},
+		{inLost, a, 4, sig.LossSlowPeer},
 	}, got)
 }

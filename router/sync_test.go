@@ -48,7 +48,7 @@ func TestSyncWaitsForTheBarrierUnderWay(t *testing.T) {
 	inForce(other)
 	require.NotContains(t, pi.round(), wire.TypeSync, "one barrier at a time, which all wait for")
 	require.Empty(t, returned, "pi has not answered")
-	pi.send(wire.Synced{ID: asked.ID})
+	pi.send(wire.Synced(asked))
 	for range 3 {
 		require.NoError(t, <-returned)
 	}
@@ -82,7 +82,7 @@ func TestManyWaitForTheirSubscriptions(t *testing.T) {
 			for len(pi.batch) > 0 {
 				var s wire.Sync
 				if frame := pi.next(); s.Decode(frame) == nil {
-					pi.send(wire.Synced{ID: s.ID})
+					pi.send(wire.Synced(s))
 				}
 			}
 		}
@@ -132,7 +132,7 @@ func TestRefusedSubscriptionIsNotInForce(t *testing.T) {
 	p.send(p.welcome())
 	var hello wire.Sync
 	require.NoError(t, hello.Decode(p.await(wire.TypeSync)))
-	p.send(wire.Synced{ID: hello.ID})
+	p.send(wire.Synced(hello))
 	returned := make(chan error, 1)
 	subscribe := func(event sig.Name) *sig.Subscription {
 		sub, err := sig.Subscribe(p.reg, "kitchen", event, ignore, nil)
@@ -143,7 +143,7 @@ func TestRefusedSubscriptionIsNotInForce(t *testing.T) {
 	answer := func(more ...envelope) error {
 		var s wire.Sync
 		require.NoError(t, s.Decode(p.await(wire.TypeSync)))
-		p.send(append(more, wire.Synced{ID: s.ID})...)
+		p.send(append(more, wire.Synced(s))...)
 		return <-returned
 	}
 	refusal := wire.Refused{About: wire.TypeSubscribe, Sender: "kitchen", Event: "temp", Code: wire.CodeLimit, Text: "Subscriptions: 1"}
@@ -165,12 +165,12 @@ func TestRefusedSubscriptionIsNotInForce(t *testing.T) {
 	p.accept()
 	p.send(p.welcome())
 	require.NoError(t, hello.Decode(p.await(wire.TypeSync)))
-	p.send(refusal, wire.Synced{ID: hello.ID})
+	p.send(refusal, wire.Synced(hello))
 	require.NoError(t, p.cr.WaitConnected(p.ctx))
 	require.ErrorIs(t, first.InForce(p.ctx), sig.ErrLimit, "the next connection may refuse what the last one granted")
 	p.accept()
 	p.send(p.welcome())
 	require.NoError(t, hello.Decode(p.await(wire.TypeSync)))
-	p.send(wire.Synced{ID: hello.ID})
+	p.send(wire.Synced(hello))
 	require.Eventually(t, func() bool { return first.InForce(p.ctx) == nil }, 5*time.Second, time.Millisecond)
 }

@@ -126,7 +126,6 @@ type options struct {
 	limits      router.Limits
 	offline     router.Offline
 	codec       codec.Codec // of a client; default cbor
-	name        string
 	dialTimeout time.Duration
 	carriers    []carrier.Carrier // of a client, instead of the ones that can fail
 }

@@ -88,9 +88,14 @@ func deliveryOrder(k *kit) {
 		sender, event sig.Name
 		text          string
 	}{
-		{"kitchen", "temp", "specific 1"}, {sig.Any, "temp", "channel 1"}, {sig.Any, sig.Any, "everything 1"},
-		{"kitchen", sig.Any, "broadcast 1"}, {"kitchen", "temp", "specific 2"}, {sig.Any, sig.Any, "everything 2"},
-		{"kitchen", sig.Any, "broadcast 2"}, {sig.Any, "temp", "channel 2"},
+		{"kitchen", "temp", "specific 1"},
+		{sig.Any, "temp", "channel 1"},
+		{sig.Any, sig.Any, "everything 1"},
+		{"kitchen", sig.Any, "broadcast 1"},
+		{"kitchen", "temp", "specific 2"},
+		{sig.Any, sig.Any, "everything 2"},
+		{"kitchen", sig.Any, "broadcast 2"},
+		{sig.Any, "temp", "channel 2"},
 	} {
 		k.listenAnd(s.to, way.sender, way.event, nil, note(way.text))
 	}

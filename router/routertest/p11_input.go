@@ -2,8 +2,9 @@ package routertest
 
 import (
 	"bytes"
-	"github.com/gosig/gosig/router"
 	"math/rand/v2"
+
+	"github.com/gosig/gosig/router"
 
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
