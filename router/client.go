@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -186,29 +184,6 @@ func (r *ClientRouter) run() {
 // over reports whether there is to be no other connection.
 func (r *ClientRouter) over() bool { return r.ctx.Err() != nil || r.leaving.Load() }
 
-// thrownOut reports whether a connection was ended for a reason that the next
-// one is likely to meet as well.
-func thrownOut(err error) bool {
-	code := sig.CodeOf(err)
-	return code != sig.CodeConnectionLost && code != sig.CodeClosed
-}
-
-// hopeless reports whether trying again soon will hardly help: all servers that
-// were reached have refused what somebody has to change (protocol.md §10.4).
-func hopeless(err error) bool {
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		return !slices.ContainsFunc(many.Unwrap(), func(err error) bool { return !hopeless(err) })
-	}
-	switch sig.CodeOf(err) {
-	case sig.CodeDenied, sig.CodeProtocol, sig.CodeVersion, sig.CodeNoCodec, sig.CodeRing:
-		return true
-	}
-	return false
-}
-
-// hopelessSteps is by how many failures the back-off is ahead when it is hopeless.
-const hopelessSteps = 5
-
 // finish takes the registry's end of the connection down.
 func (r *ClientRouter) finish(last error) {
 	if r.over() {
@@ -238,16 +213,6 @@ func (l *link) keptLocked() uint64 {
 		n += gap.count
 	}
 	return n
-}
-
-// backoff doubles with each failure, with a jitter of half.
-func (r *ClientRouter) backoff(failures int) time.Duration {
-	d := r.opts.MinBackoff
-	for i := 1; i < failures && d < r.opts.MaxBackoff; i++ {
-		d *= 2
-	}
-	d = min(d, r.opts.MaxBackoff)
-	return d/2 + rand.N(d/2+1)
 }
 
 // connectAny tries the addresses in turn, the first one first.
@@ -284,15 +249,6 @@ func (r *ClientRouter) connect(address string) (*session, error) {
 	r.remember(address, welcome.ID, welcome.Token)
 	r.link.node.tell(r.link, append([]wire.Node{{ID: s.peerID, Name: s.peerName}}, welcome.Nodes...))
 	return s, nil
-}
-
-// remember keeps the token for the next HELLO to this server. To another one it
-// would say nothing but a secret.
-func (r *ClientRouter) remember(address string, server wire.NodeID, token wire.Token) {
-	if old := r.servers[address]; old != server {
-		delete(r.tokens, old) // has been restarted, or replaced
-	}
-	r.servers[address], r.tokens[server] = server, token
 }
 
 // serve runs one connection to its end, and returns why it ended.
