@@ -44,3 +44,19 @@ func TestHandlerOfAHeldBackEventEndsItsGoroutine(t *testing.T) {
 	await(t, ended, "the emission")
 	require.Equal(t, []string{"s e 1"}, j.all(), "P4")
 }
+
+func TestHandlerOfALossEndsItsGoroutine(t *testing.T) {
+	r, _ := newRegistry(t)
+	p := attach(t, r)
+	rt := p.connect(t, "s", "e").Routes()[0]
+	j := newJournal()
+	subscribe(t, r, "s", "e", func(sig.Event) { runtime.Goexit() })
+	subscribe(t, r, "s", "e", j.event)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		rt.DeliverLost(sig.Lost{Count: 2, Reason: sig.LossInbound}, 0)
+	}()
+	await(t, ended, "the delivery")
+	require.Equal(t, []string{"s e lost 2: 1-2 (inbound buffer full)"}, j.all(), "P7")
+}

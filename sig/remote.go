@@ -163,9 +163,18 @@ func (rt *Route) DeliverLost(l Lost, since uint64) {
 	}
 }
 
-func (snap *snapshot) lose(l Lost, since uint64) {
-	for _, sub := range snap.subs {
-		if !sub.ended.Load() && (since == 0 || sub.seq <= since) {
+func (snap *snapshot) lose(l Lost, since uint64) { snap.loseFrom(0, l, since) }
+
+// loseFrom is lose from the i-th subscription on, also if a handler ends its
+// goroutine.
+func (snap *snapshot) loseFrom(next int, l Lost, since uint64) {
+	defer func() {
+		if next < len(snap.subs) {
+			snap.loseFrom(next+1, l, since)
+		}
+	}()
+	for ; next < len(snap.subs); next++ {
+		if sub := snap.subs[next]; !sub.ended.Load() && (since == 0 || sub.seq <= since) {
 			sub.recv.lose(l)
 		}
 	}
