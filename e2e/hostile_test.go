@@ -4,17 +4,22 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/router"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
@@ -30,13 +35,33 @@ write = "1s"
 outbound = "64KiB"
 `
 
-// TestBadBytes: what no honest peer would send, before and after the handshake.
-// Each costs its own connection, which is told why; it is logged, and the honest
-// clients beside lose nothing (P11).
+// TestBadBytes: what no honest peer would send, before and after the handshake,
+// to the process and to a server of this one. Each costs its own connection,
+// which is told why; it is logged and counted, and the honest clients beside
+// lose nothing (P11).
 func TestBadBytes(t *testing.T) {
 	t.Parallel()
-	p := serve(t, append(configured(t, impatientLimits), "--listen", "tcp://127.0.0.1:0", "--listen", socket(t, "router"))...)
-	beside := honest(t, p.addrs[0])
+	t.Run("gosig serve", func(t *testing.T) {
+		t.Parallel()
+		p := serve(t, append(configured(t, impatientLimits), "--listen", "tcp://127.0.0.1:0", "--listen", socket(t, "router"))...)
+		badBytes(t, p.addrs, p.logged)
+	})
+	t.Run("in process", func(t *testing.T) {
+		t.Parallel()
+		h := listen(t, router.Limits{
+			Handshake: 2 * quick, Keepalive: 200 * time.Millisecond, Dead: 2 * time.Second, WriteTimeout: time.Second, OutboundBytes: 64 << 10,
+		}, nil, "tcp://127.0.0.1:0")
+		violations, refused := badBytes(t, h.addrs, func(string) {})
+		st := h.router.Stats()
+		require.EqualValues(t, violations, st.Violations)
+		require.EqualValues(t, refused, st.HandshakesFailed)
+	})
+}
+
+// badBytes sends them to all addresses, and returns how many violations and how
+// many failed handshakes that makes.
+func badBytes(t *testing.T, addrs []string, logged func(pattern string)) (violations, refused int) {
+	beside := honest(t, addrs[0])
 	noise := make([]byte, 100_000)
 	chaos := rand.NewChaCha8([32]byte{1})
 	_, _ = chaos.Read(noise) // never fails
@@ -44,6 +69,7 @@ func TestBadBytes(t *testing.T) {
 	frame := func(b ...byte) []byte { return carrier.AppendFrame(nil, b) }
 	length := func(n uint32, rest ...byte) []byte { return append(binary.BigEndian.AppendUint32(nil, n), rest...) }
 	const before, after = false, true
+	var all sync.WaitGroup
 	for _, c := range []struct {
 		name   string
 		open   bool // after the handshake
@@ -76,22 +102,54 @@ func TestBadBytes(t *testing.T) {
 		{"too many senders", after, manySenders(257), wire.CodeLimit, `^Senders: one connection may announce 256$`, "Senders: one connection may announce 256"},
 		{"half a frame, then silence, once open", after, length(100, 14, 1, 2, 3), 0, `^$`, `has been silent for 2s and has not answered a ping`},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			for _, addr := range p.addrs {
+		for _, addr := range addrs {
+			switch {
+			case !c.open:
+				refused++
+			case c.code != 0:
+				violations++
+			}
+			all.Go(func() {
 				s := callRaw(t, addr)
 				if c.open {
 					s.admitted()
 				}
 				s.write(c.bytes)
 				code, reason := s.lastWord()
-				require.Equal(t, c.code, code, "%s: %s", wire.CodeName(code), reason)
-				require.Regexp(t, c.reason, reason)
-				p.logged(c.log)
-			}
+				assert.Equal(t, wire.CodeName(c.code), wire.CodeName(code), "%s: %s", c.name, reason)
+				assert.Regexp(t, c.reason, reason, c.name)
+				logged(c.log)
+			})
+		}
+	}
+	all.Wait()
+	beside.unharmed(t)
+	return violations, refused
+}
+
+// TestBadBytesForTLS: the same where TLS is expected.
+func TestBadBytesForTLS(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	cert, key := ca.server()
+	p := serve(t, append(configured(t, impatientLimits), "--listen", "tls://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key)...)
+	beside := honest(t, p.addrs[0]+"?ca="+ca.file)
+	for _, c := range []struct{ name, bytes, log string }{
+		{"HTTP", "GET / HTTP/1.1\r\nHost: example\r\n\r\n", "the peer does not speak TLS: use tls:// on both sides, or tcp:// on both"},
+		{"a HELLO in plain text", string(framed(hello())), "the peer does not speak TLS"},
+		{"half a record, then silence", "\x16\x03\x01\x02\x00\x01", `the handshake was not over within Handshake \(500ms\)`},
+		{"silence", "", `the handshake was not over within Handshake \(500ms\)`},
+		{"a broken record", "\x16\x03\x01\x00\x04noise", "TLS handshake with"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := callRaw(t, p.addrs[0])
+			s.write([]byte(c.bytes))
+			_, err := io.Copy(io.Discard, s.conn)
+			require.True(t, err == nil || hungUp(err), "the router does not hang up: %v", err)
+			p.logged(c.log)
 		})
 	}
-	t.Cleanup(func() { beside.unharmed(t) })
+	beside.unharmed(t)
 }
 
 func manySenders(n uint32) []byte {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 
@@ -82,40 +83,57 @@ func TestInsideWhileFull(t *testing.T) {
 
 	const rounds = 200
 	story := &story{next: 1}
-	begun, over := make(chan struct{}), make(chan struct{})
+	over := make(chan struct{}) // closed when the handler has asked all its questions
+	var k atomic.Pointer[counter]
+	var inside uint64 // how long that took, by the flood's clock; valid then
 	flood, err := sig.Subscribe(c.Registry, "flood", sig.Any, func(ev sig.Event) {
 		story.hear(ev)
 		if story.told() != 1 || ev.Name != "n" {
 			return
 		}
-		close(begun)
 		defer close(over)
 		await(t, "the inbound buffer to be full", full)
-		before := c.router.Stats().Lost[sig.LossInbound]
+		before, clock := c.router.Stats().Lost[sig.LossInbound], k.Load().emitted.Load()
 		for i := range rounds {
-			answer, err := sig.Call[string](patient(t), c.Registry, "echo", "echo", "anybody there?")
-			if err != nil || answer != "anybody there?" {
-				t.Errorf("request %d from inside a handler: %q, %v", i, answer, err)
+			if err := echo(t, c); err != nil {
+				t.Errorf("request %d from inside a handler: %v", i, err)
 				return
 			}
 			if err := own.Emit("ball", i); err != nil {
 				t.Errorf("emission %d from inside a handler: %v", i, err)
 			}
 		}
+		inside = k.Load().emitted.Load() - clock
 		await(t, "the buffer to overflow still", func() bool { return c.router.Stats().Lost[sig.LossInbound] > before })
 	}, nil)
 	require.NoError(t, err)
 	require.NoError(t, flood.InForce(patient(t)))
-	k := count(t, flooder, "flood", "cbor", paced, 0)
-	<-begun
+	k.Store(connectCounter(t, flooder, "flood"))
+	k.Load().start(t, "cbor", paced, 0)
 	select {
 	case <-over:
 	case <-patient(t).Done():
 		t.Fatal("a handler that requests from inside waits for ever")
 	}
 	require.EqualValues(t, rounds, caught.Load())
-	n := k.stop(t)
-	require.NoError(t, k.sender.EmitWait(patient(t), "n", number("cbor", n+1)))
+	clock := k.Load().emitted.Load()
+	for range rounds {
+		require.NoError(t, echo(t, c))
+	}
+	outside := k.Load().emitted.Load() - clock
+	t.Logf("%d requests took %d events inside a handler with a full buffer, %d events outside", rounds, inside, outside)
+	require.LessOrEqual(t, inside, 10*outside+1000, "requests wait for more than their answers")
+	n := k.Load().stop(t)
+	require.NoError(t, k.Load().sender.EmitWait(patient(t), "n", number("cbor", n+1)))
 	story.complete(t, n+1)
 	require.Equal(t, []sig.LossReason{sig.LossInbound}, story.reasons())
+}
+
+// echo asks the sender "echo" and checks its answer.
+func echo(t *testing.T, c *client) error {
+	answer, err := sig.Call[string](patient(t), c.Registry, "echo", "echo", "anybody there?")
+	if err == nil && answer != "anybody there?" {
+		err = fmt.Errorf("the answer is %q", answer)
+	}
+	return err
 }

@@ -211,9 +211,15 @@ func plain(_ context.Context, s *sig.Sender, data any) error { return s.Emit("n"
 // count connects a sender and starts to count; limit 0 is none.
 func count(t testing.TB, c *client, name sig.Name, of codec.ID, emit emission, limit uint64) *counter {
 	t.Helper()
-	k := &counter{sender: c.connect(t, name, sig.Spec{Events: []sig.Name{"n"}})}
+	k := connectCounter(t, c, name)
 	k.start(t, of, emit, limit)
 	return k
+}
+
+// connectCounter connects the sender of a counter.
+func connectCounter(t testing.TB, c *client, name sig.Name) *counter {
+	t.Helper()
+	return &counter{sender: c.connect(t, name, sig.Spec{Events: []sig.Name{"n"}})}
 }
 
 // start begins to count.
