@@ -129,6 +129,7 @@ func TestSenderLeavesDuringARequest(t *testing.T) {
 		})
 		from := []*sig.Registry{h.reg, desk}[i%2]
 		h.knows(from, "k")
+		h.knows(desk, "k") // also if it does not ask: its not knowing yet must not look like the end below
 		result := make(chan error)
 		go func() { _, err := from.Request(h.ctx, "k", "m", 1); result <- err }()
 		<-begun
