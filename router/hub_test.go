@@ -23,6 +23,7 @@ type hub struct {
 	t       *testing.T
 	ctx     context.Context
 	network *mem.Network
+	name    string
 	reg     *sig.Registry
 	srv     *router.ServerRouter
 }
@@ -42,7 +43,7 @@ func newHubOn(t *testing.T, ctx context.Context, network *mem.Network, name stri
 
 func newHubFor(t *testing.T, ctx context.Context, network *mem.Network, name string, reg *sig.Registry, limits router.Limits) *hub {
 	t.Helper()
-	h := &hub{t: t, ctx: ctx, network: network, reg: reg}
+	h := &hub{t: t, ctx: ctx, network: network, name: name, reg: reg}
 	var err error
 	h.srv, err = router.NewServerRouter(h.reg, &router.ServerOptions{
 		Carriers: []carrier.Carrier{network}, Codecs: []codec.Codec{json.New()}, Name: name,
@@ -96,18 +97,23 @@ type guest struct {
 }
 
 // knock dials the hub and says nothing.
-func (h *hub) knock() *guest {
+func (h *hub) knock() *guest { return h.knockAs("") }
+
+// knockAs is knock as a principal.
+func (h *hub) knockAs(principal string) *guest {
 	h.t.Helper()
-	conn, err := h.network.Dial(h.ctx, &url.URL{Scheme: "mem", Host: "hub"})
+	conn, err := h.network.Dial(h.ctx, &url.URL{Scheme: "mem", Host: h.name, RawQuery: url.Values{"as": {principal}}.Encode()})
 	require.NoError(h.t, err)
 	h.t.Cleanup(func() { conn.Close() })
 	return &guest{t: h.t, ctx: h.ctx, conn: conn}
 }
 
 // guest is let in with a HELLO, whose gaps are filled.
-func (h *hub) guest(hello wire.Hello) *guest {
+func (h *hub) guest(hello wire.Hello) *guest { return h.guestAs("", hello) }
+
+func (h *hub) guestAs(principal string, hello wire.Hello) *guest {
 	h.t.Helper()
-	g := h.knock()
+	g := h.knockAs(principal)
 	hello.MinVersion, hello.MaxVersion, hello.Codecs = wire.MinVersion, wire.Version, []string{"json"}
 	if hello.ID == (wire.NodeID{}) {
 		hello.ID = wire.NodeID{1}
@@ -162,4 +168,19 @@ func (g *guest) round() (types []wire.Type) {
 		}
 		types = append(types, got)
 	}
+}
+
+// hears returns the payload of the next EVENT, and forgets what is before it.
+func (g *guest) hears() string {
+	g.t.Helper()
+	_, _, payload, err := wire.ParseEvent(g.await(wire.TypeEvent))
+	require.NoError(g.t, err)
+	return string(payload)
+}
+
+// subscribes returns when the pattern is in force at the hub.
+func (g *guest) subscribes(sender, event string) {
+	g.t.Helper()
+	g.send(wire.Subscribe{Sender: sender, Event: event}, wire.Sync{ID: 1})
+	g.await(wire.TypeSynced)
 }

@@ -59,10 +59,13 @@ type announced struct {
 	sender *sig.Sender
 	info   *senderInfo
 	routes []*outRoute
-	known  atomic.Bool // the peer of the current session has been told
-	left   bool        // has disconnected while offline; kept for what it had emitted
-	reason string
-	nth    uint64 // in the order of announcing
+	known  atomic.Bool // the peer of the current session takes its events
+
+	// Guarded by link.mu.
+	numbered bool // the peer of the current session has its numbers, until DISCONNECT
+	left     bool // has disconnected while offline; kept for what it had emitted
+	reason   string
+	nth      uint64 // in the order of announcing
 }
 
 func newLink(n *node, role wire.Role, limits Limits, codecs []codec.Codec, log *slog.Logger, stats *counters) *link {
@@ -183,7 +186,7 @@ func (l *link) SenderDisconnected(s *sig.Sender, reason string) {
 		l.node.group.Go(func() { sess.unshadow(s.Name()) }) // ends at once: needs the registry's lock
 	}
 	switch {
-	case l.sess != nil && !a.known.Load():
+	case l.sess != nil && !a.numbered:
 	case l.sess != nil:
 		l.sess.controlLocked(disconnectFrame(a, reason))
 	case l.role == wire.RoleClient && !l.closed && l.offline.has(a):
@@ -319,12 +322,13 @@ func (s *session) announceLocked(a *announced) {
 		Sender: a.info.number, Route: a.info.base, Epoch: a.sender.Epoch(),
 		Name: string(p.Sender), Events: texts(p.Events), Requests: texts(p.Requests), Default: p.Default,
 	}.Append(nil)
-	a.known.Store(len(frame) <= s.maxFrame && !a.info.numberless)
+	a.numbered = len(frame) <= s.maxFrame && !a.info.numberless
+	a.known.Store(a.numbered)
 	if a.info.numberless {
 		s.link.log.Error("sender not announced: all numbers of routes are in use", "sender", p.Sender, "peer", s.describe(), "events", len(p.Events))
 		return
 	}
-	if !a.known.Load() {
+	if !a.numbered {
 		s.link.log.Error("sender not announced: its declarations are larger than the peer's largest frame",
 			"sender", p.Sender, "peer", s.describe(), "bytes", len(frame), "MaxFrame", s.maxFrame)
 		return

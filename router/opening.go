@@ -48,7 +48,9 @@ func (l *link) open(s *session) {
 			s.positionsLocked(a)
 		}
 		if a.left {
-			s.controlLocked(disconnectFrame(a, a.reason))
+			if a.numbered {
+				s.controlLocked(disconnectFrame(a, a.reason))
+			}
 			l.dropLocked(a)
 		}
 	}

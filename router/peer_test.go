@@ -111,8 +111,20 @@ func (p *peer) await(want wire.Type) []byte {
 // round returns when the client has taken in all that was sent.
 func (p *peer) round() {
 	p.t.Helper()
+	p.frames()
+}
+
+// frames returns what came until the client had taken in all that was sent.
+func (p *peer) frames() (frames [][]byte) {
+	p.t.Helper()
 	p.send(wire.Ping{Nonce: 1})
-	p.await(wire.TypePong)
+	for {
+		frame := p.next()
+		if got, _ := wire.TypeOf(frame); got == wire.TypePong {
+			return frames
+		}
+		frames = append(frames, frame)
+	}
 }
 
 // event is an EVENT as an envelope.

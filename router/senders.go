@@ -15,6 +15,7 @@ type peerSender struct {
 	connect wire.Connect
 	routes  []*inRoute
 	sender  *sig.Sender // nil: refused, shadowed, or evicted; guarded by session.peers
+	left    bool        // the peer has disconnected it; guarded by session.peers
 }
 
 // onConnect takes in a sender of the peer's.
@@ -70,26 +71,27 @@ func (s *session) register(ps *peerSender, next func(func())) {
 		return
 	}
 	s.link.log.Info("sender refused", "peer", s.describe(), "sender", ps.connect.Name, "error", err)
-	switch {
-	case s.link.role == wire.RoleServer:
+	if s.link.role == wire.RoleServer {
 		s.link.send(s, wire.Connected{Sender: ps.connect.Sender, Code: uint16(sig.CodeOf(err)), Text: bounded(sig.AsError(err).Text)}.Append(nil))
-	case errors.Is(err, sig.ErrNameTaken):
-		s.peers.Lock()
-		s.shadows[sig.Name(ps.connect.Name)] = ps
-		s.peers.Unlock()
 	}
 }
 
+// connectPeer gives the sender to the registry. A client keeps one whose name is
+// taken for when it is free: unshadow takes the same lock, and so comes either
+// before the attempt or after the note.
 func (s *session) connectPeer(ps *peerSender, next func(func())) error {
 	s.peers.Lock()
 	defer s.peers.Unlock()
-	if s.over {
+	if s.over || ps.left {
 		return sig.NewError(sig.CodeConnectionLost, s.describe())
 	}
 	e := &ps.connect
 	spec := sig.RemoteSpec{Events: names(e.Events), Requests: names(e.Requests), Default: e.Default, Epoch: e.Epoch}
 	sender, notice, err := s.link.bridge.Connect(sig.Name(e.Name), spec)
 	if err != nil {
+		if s.link.role == wire.RoleClient && errors.Is(err, sig.ErrNameTaken) {
+			s.shadows[sig.Name(e.Name)] = ps
+		}
 		return err
 	}
 	if notice != nil {
@@ -142,7 +144,8 @@ func (s *session) takeOver(name sig.Name) bool {
 		if o == nil || o.identity != s.identity {
 			continue
 		}
-		if !o.evict(name, sig.NewError(sig.CodeNameTaken, "taken over by another connection of the same principal")) {
+		named := func(owned *sig.Sender) bool { return owned.Name() == name }
+		if !o.evict(named, sig.NewError(sig.CodeNameTaken, "taken over by another connection of the same principal")) {
 			continue
 		}
 		s.link.log.Info("sender taken over", "sender", name, "by", s.describe(), "from", o.describe())
@@ -152,19 +155,19 @@ func (s *session) takeOver(name sig.Name) bool {
 }
 
 // evict ends a sender of this connection's peer, and tells the peer why.
-func (s *session) evict(name sig.Name, why *sig.Error) bool {
+func (s *session) evict(which func(*sig.Sender) bool, why *sig.Error) bool {
 	s.peers.Lock()
 	defer s.peers.Unlock()
 	l := s.link
 	l.mu.Lock()
 	var found *peerSender
-	for _, ps := range s.bySender {
-		if ps.connect.Name == string(name) {
+	for sender, ps := range s.bySender {
+		if which(sender) {
 			found = ps
 		}
 	}
 	l.mu.Unlock()
-	if found == nil || found.sender == nil {
+	if found == nil {
 		return false
 	}
 	if deliver := s.release(found, why); deliver != nil {
@@ -217,6 +220,7 @@ func (s *session) onDisconnect(e *wire.Disconnect) error {
 		s.in.set(ir.number, nil)
 	}
 	s.peers.Lock()
+	ps.left = true
 	if s.shadows[sig.Name(ps.connect.Name)] == ps {
 		delete(s.shadows, sig.Name(ps.connect.Name))
 	}
@@ -291,7 +295,7 @@ func (s *session) kick(number uint32, code uint16, text string) {
 		l.inbound.task(l.node.reg.Evict(a.sender, err).Deliver) // handlers of #disconnect do not run on the reader
 	case owner.role == wire.RoleServer:
 		if o := owner.current.Load(); o != nil {
-			o.evict(a.sender.Name(), err)
+			o.evict(func(owned *sig.Sender) bool { return owned == a.sender }, err)
 		}
 	default: // another server's: it stays there and here, and is unknown to this one
 		a.known.Store(false)
