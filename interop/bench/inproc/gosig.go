@@ -60,13 +60,15 @@ func gosigNames(names int, boxed bool) func() (bench, error) {
 		if boxed {
 			emit = func(i int) error { return s.Emit(list[scattered(i, names)], i+1000) }
 		}
-		return bench{run: func(n int) {
+		run := func(n int) {
 			for i := range n {
 				if emit(i) != nil {
 					panic("emit: refused")
 				}
 			}
-		}, stop: stopOf(r)}, nil
+		}
+		run(names) // the first emission of each finds out who listens
+		return bench{run: run, stop: stopOf(r)}, nil
 	}
 }
 

@@ -63,7 +63,8 @@ func (noMarks) Begin() {}
 func (noMarks) End()   {}
 
 // paced publishes at a rate, at least one message each tick, and times one in
-// each tick, from when it was due: what a late publisher makes wait counts.
+// each tick, from when it was due: what makes the publisher late counts, but for
+// the lateness of its timer.
 func paced(sys peer.System, spec Spec, rate float64) (*stopwatch, error) {
 	w := &stopwatch{origin: time.Now()}
 	st, err := join(sys, spec, w.take)
@@ -90,11 +91,12 @@ func (st *setup) pace(w *stopwatch, spec Spec, rate float64) error {
 	start := time.Now()
 	owed, room := 0.0, 0
 	for n := 1; ; n++ {
-		due := start.Add(time.Duration(n) * tick)
+		elapsed := time.Duration(n) * tick
+		due := start.Add(elapsed)
 		if d := time.Until(due); d > 0 {
 			time.Sleep(d)
+			due = time.Now()
 		}
-		elapsed := due.Sub(start)
 		if elapsed > spec.Warm+spec.Measure {
 			break
 		}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/gosig/gosig/carrier"
@@ -81,7 +80,7 @@ func dialGosig(env Env, prepare func(*gosigClient) error) (*gosigClient, error) 
 	if env.Secure() {
 		opts.CAFile = env.file(certFile)
 	}
-	c := &gosigClient{reg: sig.New(&sig.Options{OnWarning: firstWarnings()})}
+	c := &gosigClient{reg: sig.New(nil)}
 	if err := prepare(c); err != nil {
 		return nil, err
 	}
@@ -110,17 +109,6 @@ func (c *gosigClient) connect(name sig.Name, spec sig.Spec) (*sig.Sender, error)
 }
 
 func (gosig) Connect(env Env) (io.Closer, error) { return dialGosig(env, asItIs) }
-
-// firstWarnings shows what goes wrong, but not all of it: messages that are
-// lost are counted anyway.
-func firstWarnings() func(sig.Warning) {
-	var shown atomic.Int32
-	return func(w sig.Warning) {
-		if shown.Add(1) <= 3 {
-			warnings().Warn(w.String())
-		}
-	}
-}
 
 // gosigPublisher emits on several senders' events in turn.
 type gosigPublisher struct {
@@ -187,8 +175,10 @@ func (gosig) Subscribe(env Env, topic *Topic, take func([]byte)) (io.Closer, err
 	if topic != nil {
 		sender, event = splitTopic(*topic)
 	}
+	// Whoever counts notices what is lost; no warning is needed.
+	opts := &sig.SubscribeOptions{OnLost: func(sig.Lost) {}}
 	return dialGosig(env, func(c *gosigClient) error {
-		_, err := sig.Subscribe(c.reg, sender, event, func(ev sig.EventOf[[]byte]) { take(ev.Data) }, nil)
+		_, err := sig.Subscribe(c.reg, sender, event, func(ev sig.EventOf[[]byte]) { take(ev.Data) }, opts)
 		return err
 	})
 }
