@@ -176,11 +176,15 @@ func nextChunk(chunk int, took time.Duration) int {
 // long.
 func (s *session) sendTimed(batches [][]byte, size int) (time.Duration, error) {
 	start := time.Now()
-	patience := s.link.limits.WriteTimeout + time.Duration(size>>14)*time.Second
-	s.writeEnds.Store(start.Add(patience).UnixNano())
+	s.writeEnds.Store(start.Add(writePatience(s.link.limits.WriteTimeout, size)).UnixNano())
 	err := s.conn.Send(context.Background(), batches...)
 	s.writeEnds.Store(0)
 	return time.Since(start), err
+}
+
+// writePatience is how long a write may take, see [Limits.WriteTimeout].
+func writePatience(limit time.Duration, size int) time.Duration {
+	return limit + time.Duration(max(size-segmentSize, 0)>>14)*time.Second
 }
 
 func (s *session) stopWritingLocked() {
