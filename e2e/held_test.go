@@ -15,6 +15,7 @@ import (
 // millisecond for each event, and loses nothing; a second pair beside them does
 // not notice, not even on the same connections.
 func TestHeldBack(t *testing.T) {
+	long(t)
 	t.Parallel()
 	const (
 		events = 5000

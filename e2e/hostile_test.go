@@ -214,6 +214,7 @@ func TestMutePeer(t *testing.T) {
 // TestDeafPeer: a peer that never reads while 64 MB of events are meant for it.
 // It costs the router a bounded buffer, then its connection (P8).
 func TestDeafPeer(t *testing.T) {
+	long(t)
 	t.Parallel()
 	p := serve(t, append(configured(t, impatientLimits), "--listen", "tcp://127.0.0.1:0")...)
 	beside := honest(t, p.addrs[0])

@@ -57,6 +57,14 @@ func gosig(t testing.TB) string {
 	return built.path
 }
 
+// long marks the tests that take longest: with -short they do not run.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes several seconds")
+	}
+}
+
 // await polls until cond holds. The text completes "waiting for ...".
 func await(t testing.TB, what string, cond func() bool) {
 	t.Helper()

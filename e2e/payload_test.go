@@ -177,6 +177,7 @@ func burst() uint64 {
 // client that has room for so many small events while its handler is busy; and
 // held back, which needs no room.
 func TestBurst(t *testing.T) {
+	long(t)
 	roomy := func(o *router.ClientOptions) { o.Limits.InboundBytes = 32 << 20 }
 	everywhere(t, func(t *testing.T, s site, c codec.ID) {
 		from, to := s.dial(t, c, nil), s.dial(t, c, roomy)
@@ -194,6 +195,7 @@ func TestBurst(t *testing.T) {
 // what the buffers can not hold is lost, and each loss is announced with its
 // size, so that the numbers add up.
 func TestOverflow(t *testing.T) {
+	long(t)
 	t.Parallel()
 	p := serve(t, "--listen", "tcp://127.0.0.1:0")
 	from, to, other := dial(t, "cbor", p.addrs), dial(t, "cbor", p.addrs), dial(t, "cbor", p.addrs)
