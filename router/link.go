@@ -164,6 +164,7 @@ func (l *link) SenderConnected(s *sig.Sender) (wantsAll bool) {
 	}
 	if l.sess != nil {
 		l.sess.announceLocked(a)
+		l.unsynced = l.unsynced || l.role == wire.RoleClient // a barrier tells that the name is granted
 	}
 	return l.role == wire.RoleClient
 }

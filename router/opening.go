@@ -89,15 +89,15 @@ func (l *link) close(s *session) {
 	<-s.shut
 	s.writer.Wait()
 	s.endRequests()
-	s.endSenders()
+	s.endSenders(sig.NewError(sig.CodeConnectionLost, s.describe()), l.inbound.task)
 	settleAll(routes)
 	l.node.depart(l)
 }
 
 // endSenders takes everything the peer had announced out of the registry, and
-// remembers where their events stood.
-func (s *session) endSenders() {
-	reason := sig.NewError(sig.CodeConnectionLost, s.describe())
+// remembers where their events stood if the connection was lost. next queues the
+// delivery of their #disconnect.
+func (s *session) endSenders(reason *sig.Error, next func(func())) {
 	s.peers.Lock()
 	defer s.peers.Unlock()
 	s.over = true
@@ -106,9 +106,11 @@ func (s *session) endSenders() {
 		if ps.sender == nil {
 			continue
 		}
-		s.rememberPosition(ps)
+		if reason.Code == sig.CodeConnectionLost {
+			s.rememberPosition(ps)
+		}
 		if deliver := s.release(ps, reason); deliver != nil {
-			s.link.inbound.task(deliver)
+			next(deliver)
 		}
 	}
 }

@@ -164,7 +164,7 @@ func (s *session) lend(buf []byte, n int) []byte {
 	if len(s.local.items) > 0 {
 		b := &inBatch{items: s.local.items, bytes: s.local.bytes}
 		s.local = inBatch{}
-		if lent = b.bytes*4 >= cap(buf); lent {
+		if lent = b.bytes*2 >= cap(buf); lent {
 			b.buf, b.bytes = buf, cap(buf)
 		} else {
 			b.compact()

@@ -123,6 +123,9 @@ func (n *node) change(l *link, e *wire.Nodes) error {
 // onGoodbye learns that the peer ends the connection, and why.
 func (s *session) onGoodbye(e *wire.Goodbye) error {
 	if e.Code == wire.CodeOK {
+		if s.link.role == wire.RoleServer { // its names are free before it sees the connection end
+			s.endSenders(sig.NewError(sig.CodeNotConnected, e.Reason), s.handlersNext)
+		}
 		s.fail(sig.NewError(sig.CodeClosed, "the peer said goodbye: "+e.Reason))
 		return nil
 	}
