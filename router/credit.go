@@ -19,14 +19,28 @@ import (
 //	give back <---------->
 
 // heldTolerance is how many windows may be under way on a route before its
-// emitter is taken to ignore credit. A router passes on what it has taken in by
-// the window of the emitter's connection, which may be larger than this one's.
+// emitter is taken to ignore credit. A router passes on at once what it has
+// taken in by the window of the emitter's connection, which may be larger than
+// this one's.
 const heldTolerance = 16
+
+// heldBound is what may be under way on one route of the peer's. It takes the
+// usual window where this one is smaller, and, unless the window allows more,
+// not more than may wait for each of those that get the events.
+func (s *session) heldBound() (events, bytes int) {
+	own, usual := s.peerLimits, wire.DefaultLimits
+	events = heldTolerance * int(max(own.WindowEvents, usual.WindowEvents))
+	bytes = heldTolerance * int(max(own.WindowBytes, usual.WindowBytes))
+	return events, max(min(bytes, s.link.limits.OutboundBytes), int(own.WindowBytes)) + s.maxFrame
+}
 
 // heldArrived accounts for a held-back event, local if this process wants it.
 // One that is far outside the window is a violation: such events are never
 // dropped, so nothing else would bound them.
 func (s *session) heldArrived(ir *inRoute, size int, local bool) error {
+	if s.features&wire.FeatureHeld == 0 {
+		return sig.NewError(sig.CodeProtocol, "a held-back EVENT without the feature")
+	}
 	if len(ir.fresh) == 0 {
 		s.settle = append(s.settle, ir)
 	}
@@ -37,10 +51,10 @@ func (s *session) heldArrived(ir *inRoute, size int, local bool) error {
 	if local {
 		ir.here++
 	}
-	lim := s.peerLimits
-	if n := len(ir.owed) + len(ir.fresh); n > heldTolerance*int(lim.WindowEvents) || n > 1 && ir.bytes > heldTolerance*int(lim.WindowBytes)+s.maxFrame {
+	events, bytes := s.heldBound()
+	if n := len(ir.owed) + len(ir.fresh); n > events || n > 1 && ir.bytes > bytes {
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("%d held-back events with %d bytes under way on route %d; its window is %d events and %d bytes",
-			n, ir.bytes, ir.number, lim.WindowEvents, lim.WindowBytes))
+			n, ir.bytes, ir.number, s.peerLimits.WindowEvents, s.peerLimits.WindowBytes))
 	}
 	return nil
 }
@@ -89,6 +103,14 @@ func (ir *inRoute) giveBack() {
 	}
 	ir.owed = append(ir.owed[:0], ir.owed[n:]...)
 	s.link.send(s, wire.Credit{Route: ir.number, Count: uint32(n)}.Append(nil))
+}
+
+// forgetCredit keeps the places that are still to be given back: the peer has
+// given the route's number free, and the next to have it would get them.
+func (ir *inRoute) forgetCredit() {
+	ir.credit.Lock()
+	defer ir.credit.Unlock()
+	ir.owed = nil
 }
 
 // onCredit takes back places that the peer no longer needs.

@@ -218,6 +218,7 @@ func (s *session) onDisconnect(e *wire.Disconnect) error {
 	delete(s.senders, e.Sender)
 	for _, ir := range ps.routes {
 		s.in.set(ir.number, nil)
+		ir.forgetCredit()
 	}
 	s.peers.Lock()
 	ps.left = true
