@@ -27,7 +27,7 @@ type Limits struct {
 	Subscriptions        int           // patterns asked for by one connection; default 1,024
 	PendingRequests      int           // requests of one connection without an answer; default 128
 	OutboundBytes        int           // buffered for a peer that reads slowly; default 4 MiB
-	InboundBytes         int           // buffered for handlers that are slower than the peer; default 4 MiB
+	InboundBytes         int           // buffered for handlers that are slower than the peer; default 8 MiB
 	WindowEvents         int           // held-back events under way on one route of one connection; default 256
 	WindowBytes          int           // their payload bytes (always at least one event); default 64 KiB
 	RoutesPerPeer        int           // highest number of a route that a peer may assign; default 1,048,576
@@ -56,7 +56,7 @@ func (l Limits) WithDefaults() Limits {
 	def(&l.Subscriptions, 1024)
 	def(&l.PendingRequests, 128)
 	def(&l.OutboundBytes, 4<<20)
-	def(&l.InboundBytes, 4<<20)
+	def(&l.InboundBytes, 8<<20)
 	def(&l.WindowEvents, 256)
 	def(&l.WindowBytes, 64<<10)
 	def(&l.RoutesPerPeer, 1<<20)
