@@ -204,15 +204,7 @@ func (r *ClientRouter) finish(last error) {
 func (l *link) kept() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.keptLocked()
-}
-
-func (l *link) keptLocked() uint64 {
-	n := uint64(len(l.offline.items))
-	for _, gap := range l.offline.lost {
-		n += gap.count
-	}
-	return n
+	return l.offline.count()
 }
 
 // connectAny tries the addresses in turn, the first one first.
@@ -376,7 +368,7 @@ func (r *ClientRouter) settle(ctx context.Context) error {
 		l := r.link
 		l.mu.Lock()
 		s, online := l.connectionLocked()
-		kept := l.keptLocked()
+		kept := l.offline.count()
 		l.mu.Unlock()
 		switch {
 		case s != nil:

@@ -67,6 +67,7 @@ func (g *gather) begin(to *session, or *outRoute, seq uint64) {
 	g.open(to)
 	if or.started.Load() != to {
 		or.started.Store(to)
+		or.seen.Store(true)
 		var scratch [32]byte
 		g.buf = carrier.AppendFrame(g.buf, wire.Route{Route: or.id, Seq: max(seq, 1)}.Append(scratch[:0]))
 	}
@@ -169,6 +170,7 @@ func (g *gather) reset() {
 // flush hands over everything gathered. Afterwards the reader may take in what
 // must not overtake it.
 func (s *session) flush() {
+	s.publish(nil) // first: a connection that is lost meanwhile is told how far it was to come
 	for _, g := range s.touched {
 		if len(g.buf) > 0 {
 			g.handOver()
@@ -182,7 +184,6 @@ func (s *session) flush() {
 		t.answered()
 	}
 	s.relayed = s.relayed[:0]
-	s.publish(nil)
 	s.link.stats.eventsIn.Add(s.arrived)
 	s.arrived = 0
 	s.settleCredit()

@@ -89,38 +89,39 @@ func (ir *inRoute) wanted() bool {
 // restart tells the number of the next event to all who get the route's events:
 // it is not the one they expect, and may be the last for a while.
 func (ir *inRoute) restart() {
+	ir.position.Store(ir.next) // for who is offline, before it is found to be
 	rt := ir.rt.Load()
 	if rt == nil || ir.ended.Load() {
 		return
 	}
 	for _, out := range ir.targets(rt) {
 		out.or.started.Store(nil)
-		if to := out.or.link.current.Load(); to != nil && out.or.of.known.Load() {
+		if to := out.or.link.session(); to != nil && out.or.of.known.Load() {
 			out.g.begin(to, out.or, ir.next)
 		}
 	}
-	ir.position.Store(ir.next)
 }
 
 // onLost learns that events are missing here, and passes it on to whoever
-// would have got them.
+// would have got them. Who is offline learns it from the number of the next one.
 func (s *session) onLost(e *wire.Lost) error {
 	ir := s.in.get(e.Route)
 	if ir == nil {
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("LOST of route %d, which was not announced", e.Route))
 	}
 	s.lostHere(ir, e.Count, sig.LossReason(e.Reason))
-	if rt := ir.rt.Load(); rt != nil && !ir.ended.Load() {
-		for _, out := range ir.targets(rt) {
-			to := out.or.link.current.Load()
-			if to == nil || !out.or.of.known.Load() {
-				continue // the number of the next event will tell
-			}
-			out.g.control(to, out.or, ir.next, wire.Lost{Route: out.or.id, Count: e.Count, Reason: e.Reason}.Append(nil))
-		}
-	}
+	first := ir.next
 	ir.next += e.Count
 	ir.position.Store(ir.next)
+	rt := ir.rt.Load()
+	if rt == nil || ir.ended.Load() {
+		return nil
+	}
+	for _, out := range ir.targets(rt) {
+		if to := out.or.link.session(); to != nil && out.or.of.known.Load() {
+			out.g.control(to, out.or, first, wire.Lost{Route: out.or.id, Count: e.Count, Reason: e.Reason}.Append(nil))
+		}
+	}
 	return nil
 }
 

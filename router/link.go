@@ -298,6 +298,17 @@ func (l *link) send(s *session, frame []byte) bool {
 	return true
 }
 
+// session returns the connection, also one that is just being opened; nil if
+// there is none.
+func (l *link) session() *session {
+	if s := l.current.Load(); s != nil {
+		return s
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sess
+}
+
 // describe names the peer for messages.
 func (l *link) describe() string {
 	if s := l.current.Load(); s != nil {

@@ -9,29 +9,27 @@ import (
 )
 
 // offlineBuffer keeps what is emitted while a client has no connection, up to a
-// bound; the oldest goes first, and is announced when the rest is delivered.
-// The link's lock guards it.
+// bound; the oldest goes first, and is announced in its place when the rest is
+// delivered. The link's lock guards it.
 type offlineBuffer struct {
 	bound int // payload bytes
 	bytes int
 	items []offlineItem
-	lost  map[*outRoute]offlineLoss
 }
 
-// offlineItem is one event, encoded in the client's preferred codec.
+// offlineItem is one event, encoded in the client's preferred codec, or a note
+// of how many were dropped where it stands.
 type offlineItem struct {
 	or      *outRoute
 	payload []byte
 	codec   codec.Codec
-	seq     uint64
-	held    bool // held back by its emitter, somewhere behind: never dropped
+	seq     uint64 // of the event, or of the first that was dropped
+	dropped uint64 // 0: an event
+	held    bool   // held back by its emitter, somewhere behind: never dropped
 }
 
 // itemOverhead is what an event costs beyond its payload.
 const itemOverhead = 96
-
-// offlineLoss is what was dropped of a route: count events, from number first.
-type offlineLoss struct{ first, count uint64 }
 
 func (b *offlineBuffer) add(it offlineItem) (dropped uint64) {
 	b.items = append(b.items, it)
@@ -43,40 +41,40 @@ func (b *offlineBuffer) add(it offlineItem) (dropped uint64) {
 	if b.bytes <= b.bound {
 		return 0
 	}
+	return b.shed()
+}
+
+// shed drops events, oldest first, down to three quarters of the bound. A route
+// has one note for all that it has lost between two events that are kept.
+func (b *offlineBuffer) shed() (dropped uint64) {
+	notes := make(map[*outRoute]int) // where the latest item kept of a route is, if that is a note
 	kept := b.items[:0]
-	for _, old := range b.items {
-		if old.held || b.bytes <= b.bound*3/4 {
-			kept = append(kept, old)
+	for _, it := range b.items {
+		switch {
+		case it.dropped > 0:
+		case it.held || b.bytes <= b.bound*3/4:
+			kept = append(kept, it)
+			delete(notes, it.or)
+			continue
+		default:
+			b.bytes -= len(it.payload) + itemOverhead
+			dropped++
+			it = offlineItem{or: it.or, seq: it.seq, dropped: 1}
+		}
+		if i, ok := notes[it.or]; ok {
+			kept[i].dropped += it.dropped
 			continue
 		}
-		b.bytes -= len(old.payload) + itemOverhead
-		b.drop(old)
-		dropped++
+		notes[it.or] = len(kept)
+		kept = append(kept, it)
 	}
 	clear(b.items[len(kept):])
 	b.items = kept
 	return dropped
 }
 
-func (b *offlineBuffer) drop(it offlineItem) {
-	if b.lost == nil {
-		b.lost = make(map[*outRoute]offlineLoss)
-	}
-	l := b.lost[it.or]
-	if l.count == 0 {
-		l.first = it.seq
-	}
-	l.count++
-	b.lost[it.or] = l
-}
-
 // has reports whether anything of the sender waits.
 func (b *offlineBuffer) has(a *announced) bool {
-	for or := range b.lost {
-		if or.of == a {
-			return true
-		}
-	}
 	for i := range b.items {
 		if b.items[i].or.of == a {
 			return true
@@ -85,15 +83,22 @@ func (b *offlineBuffer) has(a *announced) bool {
 	return false
 }
 
-// empty lets go of everything and returns the events by sender, in order.
-func (b *offlineBuffer) empty() (items map[*announced][]offlineItem, lost map[*outRoute]offlineLoss) {
-	items = make(map[*announced][]offlineItem)
+// count is how many events wait, and how many were dropped.
+func (b *offlineBuffer) count() (n uint64) {
+	for i := range b.items {
+		n += max(b.items[i].dropped, 1)
+	}
+	return n
+}
+
+// empty lets go of everything and returns it by sender, in order.
+func (b *offlineBuffer) empty() map[*announced][]offlineItem {
+	items := make(map[*announced][]offlineItem)
 	for _, it := range b.items {
 		items[it.or.of] = append(items[it.or.of], it)
 	}
-	lost = b.lost
-	b.items, b.lost, b.bytes = nil, nil, 0
-	return items, lost
+	b.items, b.bytes = nil, 0
+	return items
 }
 
 // pushOffline keeps or refuses an event, as the client was told to.
@@ -116,7 +121,7 @@ func (or *outRoute) pushOffline(em *sig.Emission) error {
 	if err != nil {
 		return err
 	}
-	or.keep(offlineItem{or: or, payload: bytes.Clone(payload), codec: c, seq: em.Seq()}, true)
+	or.keep(offlineItem{or: or, payload: bytes.Clone(payload), codec: c, seq: em.Seq(), held: em.Held()}, true)
 	return nil
 }
 
@@ -148,23 +153,25 @@ func (s *session) encoded(payload []byte, from codec.Codec) ([]byte, error) {
 	return codec.Transcode(nil, from, s.codec, payload)
 }
 
-// flushOfflineLocked sends what was kept of one sender: what was dropped of
-// each route, then the events in the order of emission.
-func (s *session) flushOfflineLocked(a *announced, items []offlineItem, lost map[*outRoute]offlineLoss) {
-	for _, or := range a.routes {
-		if gap := lost[or]; gap.count > 0 {
-			s.startRouteLocked(or, gap.first)
-			s.controlLocked(wire.Lost{Route: or.id, Count: gap.count, Reason: uint8(sig.LossOffline)}.Append(nil))
-		}
-	}
-	next := make(map[*outRoute]uint64)
+// flushOfflineLocked sends what was kept of one sender, in the order of
+// emission, and what was dropped in its place. It returns the number that the
+// peer expects next of each route.
+func (s *session) flushOfflineLocked(items []offlineItem) (next map[*outRoute]uint64) {
+	next = make(map[*outRoute]uint64)
 	for _, it := range items {
 		if it.seq != next[it.or] {
 			it.or.started.Store(nil) // a hole: the peer is told the number
 		}
-		s.keptLocked(it)
-		next[it.or] = it.seq + 1
+		if it.dropped == 0 {
+			s.keptLocked(it)
+			next[it.or] = it.seq + 1
+			continue
+		}
+		s.startRouteLocked(it.or, it.seq)
+		s.controlLocked(wire.Lost{Route: it.or.id, Count: it.dropped, Reason: uint8(sig.LossOffline)}.Append(nil))
+		next[it.or] = it.seq + it.dropped
 	}
+	return next
 }
 
 // keptLocked sends one event that was kept.

@@ -35,17 +35,25 @@ func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *ses
 // for is sent before anything else can be.
 func (l *link) open(s *session) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	waited := l.openLocked(s)
+	l.mu.Unlock()
+	settleAll(waited) // not all that waited for a connection is under way on it
+}
+
+// openLocked returns the routes of which held-back events had waited.
+func (l *link) openLocked(s *session) (waited []*outRoute) {
 	l.sess = s
 	s.catchUpLocked()
-	items, lost := l.offline.empty()
+	items := l.offline.empty()
 	for _, a := range l.inOrder() {
 		for _, or := range a.routes {
+			if len(or.sizes) > 0 {
+				waited = append(waited, or)
+			}
 			or.forgetHeld()
 		}
 		if s.announceLocked(a); a.known.Load() {
-			s.flushOfflineLocked(a, items[a], lost)
-			s.positionsLocked(a)
+			s.positionsLocked(a, s.flushOfflineLocked(items[a]))
 		}
 		if a.left {
 			if a.numbered {
@@ -63,6 +71,7 @@ func (l *link) open(s *session) {
 		close(l.online)
 		l.online = nil
 	}
+	return waited
 }
 
 // close ends the session after its reader has returned: its senders leave, its
@@ -115,22 +124,25 @@ func (s *session) endSenders(reason *sig.Error, next func(func())) {
 	}
 }
 
-// positionsLocked tells where the routes of a sender go on that an earlier
-// connection had events of: what was on its way when that broke, and was the
-// last for a while, would otherwise be missed in silence.
-func (s *session) positionsLocked(a *announced) {
+// positionsLocked tells where the routes of a sender go on that the peer has
+// been told numbers of, on this connection or an earlier one: what is missing
+// behind the last event, and is the last for a while, would otherwise be missed
+// in silence. told is what the peer expects after what was kept.
+func (s *session) positionsLocked(a *announced, told map[*outRoute]uint64) {
 	for _, or := range a.routes {
-		if or.started.Load() == s || or.seen == 0 || origin(or.rt) == nil && !or.counting {
-			continue // what was kept has told already, or there is nothing to tell
+		ir := origin(or.rt)
+		switch {
+		case !or.seen.Load(), ir == nil && !or.counting:
+			continue // there is nothing to go on from
+		case ir == nil:
+			s.startRouteLocked(or, or.number+1)
+			continue
 		}
-		next, ir := or.number+1, origin(or.rt)
-		if ir != nil {
-			next = max(ir.position.Load(), 1)
+		if at := max(ir.position.Load(), told[or], 1); at != told[or] {
+			or.started.Store(nil)
+			s.startRouteLocked(or, at)
 		}
-		s.startRouteLocked(or, next)
-		if ir != nil {
-			or.started.Store(nil) // its reader is ahead of this, and tells again
-		}
+		or.started.Store(nil) // its reader is ahead of this, and tells again
 	}
 }
 

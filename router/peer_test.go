@@ -34,7 +34,10 @@ type peer struct {
 }
 
 // newPeer has a client connect, and takes in its HELLO.
-func newPeer(t *testing.T) *peer {
+func newPeer(t *testing.T) *peer { return newPeerWith(t, router.Limits{}) }
+
+// newPeerWith is newPeer with limits of the client's.
+func newPeerWith(t *testing.T, limits router.Limits) *peer {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	t.Cleanup(cancel)
 	p := &peer{t: t, ctx: ctx, reg: sig.New(nil)}
@@ -46,7 +49,7 @@ func newPeer(t *testing.T) *peer {
 	t.Cleanup(func() { p.ln.Close() })
 	p.cr, err = router.NewClientRouter(p.reg, []string{"mem://hub"}, &router.ClientOptions{
 		Carriers: []carrier.Carrier{network}, Codecs: []codec.Codec{json.New()}, Logger: slog.New(slog.DiscardHandler),
-		MinBackoff: time.Millisecond,
+		MinBackoff: time.Millisecond, Limits: limits,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { p.cr.Close() })

@@ -21,12 +21,12 @@ type outRoute struct {
 	// event (ROUTE was sent). Of a remote route only its owner's reader sets
 	// it, of a local one whoever holds the link's lock; anybody may set nil.
 	started atomic.Pointer[session]
+	seen    atomic.Bool // a peer was told a number of it, on this connection or an earlier one
 
 	// Guarded by link.mu.
 	gone     bool   // the sender has left
 	counting bool   // number goes on by one with each event
 	number   uint64 // of the latest event of this process
-	seen     int    // connections on which the peer was told a number of it
 	reserved int    // places promised to EmitWait
 	sizes    []int  // payload bytes of each held-back event under way, oldest first
 	bytes    int    // their sum
@@ -112,7 +112,7 @@ func (s *session) startRouteLocked(or *outRoute, seq uint64) {
 		return
 	}
 	or.started.Store(s)
-	or.seen++
+	or.seen.Store(true)
 	var scratch [32]byte
 	s.out.control(wire.Route{Route: or.id, Seq: max(seq, 1)}.Append(scratch[:0]))
 }
