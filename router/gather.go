@@ -15,7 +15,6 @@ type gather struct {
 	held  []heldOut
 	dirty bool     // in the reader's touched list
 	to    *session // the connection it is for
-	seen  uint64   // link.retired when the batch was begun
 	sess  *session // the reader's
 }
 
@@ -52,9 +51,6 @@ func (g *gather) open(to *session) {
 	if g.to != to {
 		g.reset() // what was for a connection that is gone
 		g.to = to
-	}
-	if len(g.buf) == 0 {
-		g.seen = g.link.retired.Load()
 	}
 	if len(g.buf) >= segmentSize*3/4 {
 		g.handOver()
@@ -107,8 +103,13 @@ func (g *gather) handOver() {
 		g.reset()
 		return
 	}
-	if g.seen != l.retired.Load() {
+	if g.sess.retired != l.node.retired.Load() {
 		g.dropGone()
+	}
+	if len(g.buf) == 0 {
+		l.mu.Unlock()
+		g.reset()
+		return
 	}
 	for _, h := range g.held {
 		if !h.or.gone {
@@ -187,6 +188,7 @@ func (s *session) flush() {
 	s.link.stats.eventsIn.Add(s.arrived)
 	s.arrived = 0
 	s.settleCredit()
+	s.retired = s.link.node.retired.Load()
 	if len(s.gathers) > 4*len(s.senders)+1024 {
 		s.forgetGathers()
 	}

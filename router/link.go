@@ -48,7 +48,6 @@ type link struct {
 	byRoute   map[uint32]*outRoute
 	interest  map[sig.Pattern]struct{}
 	early     map[*sig.Route]bool // Wanted before the sender's CONNECT was taken in
-	retired   atomic.Uint64       // senders that have left so far; read without the lock
 	unsynced  bool                // the peer has been asked for events since its last SYNCED
 	online    chan struct{}       // closed when there is a session again, or never will be; nil: nobody waits
 	offline   offlineBuffer
@@ -182,7 +181,7 @@ func (l *link) SenderDisconnected(s *sig.Sender, reason string) {
 	for _, or := range a.routes {
 		or.retire()
 	}
-	l.retired.Add(1)
+	l.node.retired.Add(1)
 	if sess := l.sess; sess != nil && l.role == wire.RoleClient {
 		l.node.group.Go(func() { sess.unshadow(s.Name()) }) // ends at once: needs the registry's lock
 	}

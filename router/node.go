@@ -17,6 +17,10 @@ type node struct {
 	group tasks // short ones that must not run under the registry's lock
 	users int   // routers that hold this node; nodes guards it
 
+	// retired counts the senders that have left, once for each connection that
+	// announced them, before its peer is told.
+	retired atomic.Uint64
+
 	// telling puts the announcements of routers in the order of the changes. It
 	// is taken before any other lock.
 	telling sync.Mutex

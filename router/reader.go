@@ -62,6 +62,7 @@ func (s *session) receive(buf []byte) ([]byte, error) {
 // handle takes in one batch. The error is a violation.
 func (s *session) handle(batch []byte) error {
 	defer s.endRun() // it refers to the batch
+	s.retired = s.link.node.retired.Load()
 	for at := 0; at < len(batch); {
 		frame, rest, err := carrier.Next(batch[at:])
 		if err != nil {

@@ -169,6 +169,21 @@ func TestGatheredOfWhoHasLeft(t *testing.T) {
 	require.Equal(t, stays.id, number)
 }
 
+// TestGatheredOfWhoIsLeaving: the same if it leaves between the reader's look at
+// whether it has and the frame.
+func TestGatheredOfWhoIsLeaving(t *testing.T) {
+	r := newRig(t)
+	kitchen, or := r.route("kitchen")
+	s, c := r.open()
+	reader, _ := r.reader()
+	r.sent(s, c)
+	require.NoError(t, reader.handle(nil)) // a batch begins
+	require.NoError(t, kitchen.Disconnect(""))
+	r.gathers(reader, s, or, "1")
+	reader.flush()
+	require.Equal(t, []wire.Type{wire.TypeDisconnect}, types(r.sent(s, c)))
+}
+
 // connects has the peer of a session announce a sender.
 func (r *rig) connects(s *session, number uint32, name string) {
 	r.t.Helper()

@@ -57,6 +57,7 @@ type session struct {
 	senders map[uint32]*peerSender
 	gathers map[*link]*gather
 	touched []*gather
+	retired uint64     // node.retired when the batch was begun, before any of its events was looked at
 	settle  []*inRoute // have had held-back events since the last flush
 	arrived uint64     // events since the last flush
 	latest  *inRoute   // of the last event
