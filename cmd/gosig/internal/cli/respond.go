@@ -138,6 +138,9 @@ func runCommand(command string) sig.RequestHandler {
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		cmd.WaitDelay = time.Second // grandchildren that keep the pipes open
 		if err := cmd.Run(); err != nil {
+			if ctx.Err() != nil { // it was killed for being late, which is what the caller is told
+				return nil, ctx.Err()
+			}
 			return nil, failure(err, stderr.String())
 		}
 		if stdout.over {

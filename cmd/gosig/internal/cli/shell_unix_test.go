@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -41,4 +42,11 @@ func TestCommandAnswers(t *testing.T) {
 	reply, err := h(t.Context(), &sig.Request{Sender: "s", Method: "m", Data: int64(7)})
 	require.NoError(t, err)
 	require.Equal(t, "7", strings.TrimSpace(strconv.FormatInt(reply.(int64), 10)))
+}
+
+func TestLateCommandIsATimeout(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err := runCommand("sleep 1000")(ctx, &sig.Request{Sender: "s", Method: "m"})
+	require.ErrorIs(t, err, context.DeadlineExceeded, "P6: not the signal that ended it")
 }
