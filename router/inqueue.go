@@ -180,18 +180,29 @@ func (b *inBatch) onlyLosses() bool {
 
 // absorb adds the losses of later to those of b, route by route.
 func (b *inBatch) absorb(later *inBatch) {
-	at := make(map[*inRoute]int, len(b.items))
+	at := make(map[loss]int, len(b.items))
 	for i := range b.items {
-		at[b.items[i].route] = i
+		at[lossOf(&b.items[i])] = i
 	}
 	for _, it := range later.items {
-		if i, ok := at[it.route]; ok && b.items[i].lost > 0 && it.lost > 0 && b.items[i].reason == it.reason {
+		i, ok := at[lossOf(&it)]
+		if ok {
 			b.items[i].lost += it.lost
 			continue
 		}
+		at[lossOf(&it)] = len(b.items)
 		b.items = append(b.items, it)
 	}
 }
+
+// loss is what makes two losses one: also of how many nobody knows.
+type loss struct {
+	route   *inRoute
+	reason  sig.LossReason
+	unknown bool
+}
+
+func lossOf(it *inItem) loss { return loss{it.route, it.reason, it.lost == 0} }
 
 func (b *inBatch) count(kind inKind) (n int64) {
 	for i := range b.items {

@@ -134,3 +134,52 @@ func TestInBatchShedKeepsPlaces(t *testing.T) {
 		{inLost, a, 4, sig.LossSlowPeer},
 	}, got)
 }
+
+// What costs a few bytes on the way in costs no more here than its part of the
+// bound, whatever kind it is and however many there are.
+func TestInQueueCountsItems(t *testing.T) {
+	a, b := &inRoute{}, &inRoute{}
+	for _, row := range []struct {
+		name  string
+		items func(i int) []inItem
+	}{
+		{"events without a payload", func(int) []inItem { return []inItem{{kind: inEvent, route: a, frames: []byte{}, count: 1}} }},
+		{"of two routes", func(int) []inItem {
+			return []inItem{{kind: inEvent, route: a, count: 1}, {kind: inEvent, route: b, count: 1}}
+		}},
+		{"losses", func(int) []inItem { return []inItem{{kind: inLost, route: a, lost: 1, reason: sig.LossSlowPeer}} }},
+		{"losses of two routes for two reasons", func(i int) []inItem {
+			return []inItem{{kind: inLost, route: a, lost: 1, reason: sig.LossSlowPeer}, {kind: inLost, route: b, lost: 2, reason: sig.LossConnection},
+				{kind: inLost, route: a, lost: 1, reason: sig.LossConnection}}
+		}},
+		{"losses of which nobody knows how many", func(i int) []inItem {
+			return []inItem{{kind: inLost, route: a, reason: sig.LossSlowPeer}, {kind: inLost, route: a, lost: 1, reason: sig.LossSlowPeer}}
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var group sync.WaitGroup
+			stuck, release := make(chan struct{}), make(chan struct{})
+			q := inQueue{group: &group, bound: 64 << 10, maxTasks: 10, onLoss: func(uint64) {}, flood: func(int) {}}
+			var once sync.Once
+			q.run = func(*inBatch) { once.Do(func() { close(stuck) }); <-release }
+			q.push(&inBatch{items: row.items(0)})
+			<-stuck
+			for i := range 5000 {
+				batch := &inBatch{}
+				for range 20 {
+					batch.items = append(batch.items, row.items(i)...)
+				}
+				q.push(batch)
+			}
+			q.mu.Lock()
+			n := 0
+			for _, b := range q.batches {
+				n += len(b.items)
+			}
+			q.mu.Unlock()
+			require.LessOrEqual(t, n, q.bound/inItemSize+10)
+			close(release)
+			group.Wait()
+		})
+	}
+}

@@ -19,7 +19,7 @@ type inRoute struct {
 	rt     atomic.Pointer[sig.Route] // nil: the sender was refused or has left, its events are ignored
 	lapsed atomic.Bool               // nobody here wanted it for a while: the next ROUTE is no gap
 	ended  atomic.Bool               // the sender has left or was refused: what still comes is ignored
-	since  uint64                    // who was there when the connection was lost, if next was remembered
+	since  uint64                    // if not 0, losses concern only the subscriptions there were by then
 	// position is next as of the last flush, for other goroutines.
 	position atomic.Uint64
 	taken    func() // a handler or queue here has taken a held-back event
@@ -27,6 +27,7 @@ type inRoute struct {
 	// Of the reader alone.
 	next    uint64 // number of the next event
 	known   bool   // next is right
+	missed  uint64 // since, for what was lost with an earlier connection; until that is known
 	outs    []outRef
 	outsFor []sig.Target // what outs was made from
 	fresh   []int        // sizes of held-back events since the last flush
@@ -79,12 +80,19 @@ func (ir *inRoute) deliverHeld(frame []byte) {
 
 func (ir *inRoute) deliverLost(n uint64, reason sig.LossReason) {
 	if rt := ir.rt.Load(); rt != nil {
-		since := uint64(0)
-		if reason == sig.LossConnection {
-			since = ir.since
-		}
-		rt.DeliverLost(sig.Lost{Count: n, Reason: reason}, since)
+		rt.DeliverLost(sig.Lost{Count: n, Reason: reason}, ir.since)
 	}
+}
+
+// forThoseBy stands for the route where a loss concerns only the subscriptions
+// that there were by since.
+func (ir *inRoute) forThoseBy(since uint64) *inRoute {
+	if since == 0 {
+		return ir
+	}
+	then := &inRoute{sess: ir.sess, number: ir.number, since: since}
+	then.rt.Store(ir.rt.Load())
+	return then
 }
 
 // routeTable finds a route by the peer's number, in pages so that a high number

@@ -66,8 +66,9 @@ func (s *session) onRoute(e *wire.Route) error {
 	}
 	lapsed := ir.lapsed.Swap(!ir.wanted()) // of what nobody wants, nothing is a gap
 	if ir.known && !lapsed && e.Seq > ir.next {
-		s.lostHere(ir, e.Seq-ir.next, sig.LossConnection)
+		s.lostHere(ir.forThoseBy(ir.missed), e.Seq-ir.next, sig.LossConnection)
 	}
+	ir.missed = 0
 	if ir.known && !lapsed && e.Seq < ir.next {
 		return nil // told before the peer knew how far it had come
 	}

@@ -26,7 +26,7 @@ func (s *session) onConnect(e *wire.Connect) error {
 	ps := &peerSender{connect: *e}
 	at, since := s.link.node.gaps.recall(life{sig.Name(e.Name), e.Epoch})
 	for i := range e.Events {
-		ir := &inRoute{sess: s, number: e.Route + uint32(i), next: 1, since: since}
+		ir := &inRoute{sess: s, number: e.Route + uint32(i), next: 1, missed: since}
 		if i < len(at) {
 			ir.next, ir.known = at[i].next, at[i].known
 		}
