@@ -104,6 +104,29 @@ func TestOutQueueOfAStuckPeerStaysSmall(t *testing.T) {
 	require.LessOrEqual(t, n, bound)
 }
 
+// What may not be dropped is not looked at again and again: the bound costs an
+// emitter nothing where a peer has been sent all that its windows allow.
+func TestOutQueueShedsWithoutLookingAtTheRest(t *testing.T) {
+	var q outQueue
+	for i := range 1000 {
+		pushEvent(&q, wire.FlagHeld, uint32(i%100), make([]byte, 1000))
+	}
+	full := len(q.segs) - 1 // the last one grows
+	var begins []*byte
+	for i := range full {
+		begins = append(begins, &q.segs[i].buf[0])
+	}
+	for i := range 100 {
+		pushEvent(&q, 0, uint32(i%10), make([]byte, 1000))
+		require.EqualValues(t, 1, q.shed(q.bytes/2))
+	}
+	for i := range full {
+		require.Same(t, begins[i], &q.segs[i].buf[0], "segment %d was copied", i)
+	}
+	require.Zero(t, q.shed(0))
+	require.Less(t, len(q.segs), full+4)
+}
+
 // Whatever is pushed and shed: nothing but plain events goes, each that goes is
 // counted once, order within a route stays, and the accounts agree.
 func TestOutQueueAccounts(t *testing.T) {
