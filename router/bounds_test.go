@@ -113,7 +113,7 @@ func TestHeldEventsOfALargerWindow(t *testing.T) {
 	require.NoError(t, err)
 	free()
 	for range n {
-		<-heard
+		receive(t, h.ctx, heard)
 	}
 	require.EqualValues(t, 1, cr.Stats().Connections)
 }
@@ -138,11 +138,11 @@ func TestCreditOfANumberUsedAgain(t *testing.T) {
 	require.NoError(t, err)
 	pi := h.guest(wire.Hello{Features: wire.FeatureHeld})
 	pi.send(wire.Connect{Sender: 1, Route: 0, Epoch: 7, Name: "kitchen", Events: []string{"temp"}}, wire.Route{Route: 0, Seq: 1}, held{event{0, "1"}})
-	<-begun
+	receive(t, h.ctx, begun)
 	pi.send(wire.Disconnect{Sender: 1}, wire.Connect{Sender: 1, Route: 0, Epoch: 8, Name: "bath", Events: []string{"temp"}})
 	pi.round()
 	free()
-	<-done
+	receive(t, h.ctx, done)
 	require.Empty(t, pi.round())
 }
 

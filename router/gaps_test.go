@@ -27,7 +27,7 @@ func (h *hub) losesThem(g *guest) {
 	require.NoError(h.t, err)
 	defer sub.Unsubscribe()
 	g.conn.Close()
-	<-gone
+	receive(h.t, h.ctx, gone)
 }
 
 // ear subscribes to kitchen temp; the channels are of what it hears.
@@ -75,13 +75,13 @@ func TestGapAtTheEndOfAStream(t *testing.T) {
 	pi := h.pi(2)
 	pi.send(wire.Route{Route: 0, Seq: 1}, event{0, "1"})
 	for _, e := range []*ear{near, far} {
-		require.Equal(t, 1, <-e.heard)
+		require.Equal(t, 1, receive(t, h.ctx, e.heard))
 	}
 	h.losesThem(pi)
 	pi = h.pi(3)
 	pi.send(wire.Route{Route: 0, Seq: 10})
 	for _, e := range []*ear{near, far} {
-		lost := <-e.lost
+		lost := receive(t, h.ctx, e.lost)
 		require.EqualValues(t, 8, lost.Count)
 		require.Equal(t, sig.LossConnection, lost.Reason)
 	}
@@ -94,12 +94,12 @@ func TestGapBehindInterestThatCameAndWent(t *testing.T) {
 	listens(t, h.reg).sub.Unsubscribe()
 	e := listens(t, h.reg)
 	pi.send(wire.Route{Route: 0, Seq: 1}, event{0, "1"})
-	require.Equal(t, 1, <-e.heard)
+	require.Equal(t, 1, receive(t, h.ctx, e.heard))
 	h.losesThem(pi)
 	h.pi(3).send(wire.Route{Route: 0, Seq: 10}, event{0, "10"})
-	require.Equal(t, 10, <-e.heard)
+	require.Equal(t, 10, receive(t, h.ctx, e.heard))
 	require.Len(t, e.lost, 1)
-	require.EqualValues(t, 8, (<-e.lost).Count)
+	require.EqualValues(t, 8, receive(t, h.ctx, e.lost).Count)
 }
 
 // TestNoGapBeforeASubscription: what was lost before it was made is none of its
@@ -110,20 +110,20 @@ func TestNoGapBeforeASubscription(t *testing.T) {
 	first := listens(t, h.reg)
 	stays := listens(t, h.reg)
 	pi.send(wire.Route{Route: 0, Seq: 1}, event{0, "1"})
-	require.Equal(t, 1, <-first.heard)
+	require.Equal(t, 1, receive(t, h.ctx, first.heard))
 	h.losesThem(pi)
 	first.sub.Unsubscribe()
 	pi = h.pi(3)
 	later := listens(t, h.reg)
 	pi.send(wire.Route{Route: 0, Seq: 100}, event{0, "100"})
-	require.Equal(t, 100, <-later.heard)
+	require.Equal(t, 100, receive(t, h.ctx, later.heard))
 	require.Empty(t, later.lost)
-	require.EqualValues(t, 98, (<-stays.lost).Count)
+	require.EqualValues(t, 98, receive(t, h.ctx, stays.lost).Count)
 
 	pi.send(wire.Route{Route: 0, Seq: 200}, event{0, "200"}) // lost behind pi
-	require.Equal(t, 200, <-later.heard)
+	require.Equal(t, 200, receive(t, h.ctx, later.heard))
 	for _, e := range []*ear{later, stays} {
 		require.Len(t, e.lost, 1)
-		require.EqualValues(t, 99, (<-e.lost).Count)
+		require.EqualValues(t, 99, receive(t, h.ctx, e.lost).Count)
 	}
 }

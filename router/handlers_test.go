@@ -31,7 +31,7 @@ func TestRefusedSendersHandlerMayAsk(t *testing.T) {
 	}, nil)
 	require.NoError(t, err)
 	h.dial(desk, "mem://hub", router.ClientOptions{})
-	require.NoError(t, <-asked)
+	require.NoError(t, receive(t, h.ctx, asked))
 }
 
 // TestHandlerThatEndsItsGoroutine, as t.FailNow does, costs nobody an event,
@@ -61,9 +61,9 @@ func TestHandlerThatEndsItsGoroutine(t *testing.T) {
 	for i := range n {
 		require.NoError(t, kitchen.EmitWait(h.ctx, "temp", n+i))
 	}
-	<-connected
+	receive(t, h.ctx, connected)
 	for want := range 2 * n {
-		require.Equal(t, want, <-heard)
+		require.Equal(t, want, receive(t, h.ctx, heard))
 	}
 }
 
@@ -90,7 +90,7 @@ func TestPayloadOutlivesItsBuffer(t *testing.T) {
 	require.NoError(t, err)
 	gone := make(chan error)
 	go func() { gone <- mine.Disconnect("") }()
-	<-leaving
+	receive(t, p.ctx, leaving)
 
 	pad := strings.Repeat("x", 900)
 	p.send(p.welcome(), wire.Connect{Sender: 1, Route: 0, Epoch: 7, Name: "kitchen", Events: []string{"temp"}},
@@ -105,12 +105,12 @@ func TestPayloadOutlivesItsBuffer(t *testing.T) {
 		}
 		p.send(batch...)
 		for range batch {
-			require.Equal(t, 903, <-noise)
+			require.Equal(t, 903, receive(t, p.ctx, noise))
 		}
 	}
 	close(leave)
-	require.NoError(t, <-gone)
+	require.NoError(t, receive(t, p.ctx, gone))
 	for i := range n {
-		require.Equal(t, fmt.Sprintf("%03d%s", i, pad), <-heard)
+		require.Equal(t, fmt.Sprintf("%03d%s", i, pad), receive(t, p.ctx, heard))
 	}
 }

@@ -56,6 +56,18 @@ func newHubFor(t *testing.T, ctx context.Context, network *mem.Network, name str
 	return h
 }
 
+// receive takes from a channel what must come.
+func receive[T any](t *testing.T, ctx context.Context, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-ctx.Done():
+		t.Fatal("nothing has come")
+		panic("not reached")
+	}
+}
+
 func quietRegistry(t *testing.T) *sig.Registry {
 	reg := sig.New(&sig.Options{OnWarning: func(sig.Warning) {}})
 	t.Cleanup(func() { reg.Close() })

@@ -149,8 +149,11 @@ func TestInQueueCountsItems(t *testing.T) {
 		}},
 		{"losses", func(int) []inItem { return []inItem{{kind: inLost, route: a, lost: 1, reason: sig.LossSlowPeer}} }},
 		{"losses of two routes for two reasons", func(i int) []inItem {
-			return []inItem{{kind: inLost, route: a, lost: 1, reason: sig.LossSlowPeer}, {kind: inLost, route: b, lost: 2, reason: sig.LossConnection},
-				{kind: inLost, route: a, lost: 1, reason: sig.LossConnection}}
+			return []inItem{
+				{kind: inLost, route: a, lost: 1, reason: sig.LossSlowPeer},
+				{kind: inLost, route: b, lost: 2, reason: sig.LossConnection},
+				{kind: inLost, route: a, lost: 1, reason: sig.LossConnection},
+			}
 		}},
 		{"losses of which nobody knows how many", func(i int) []inItem {
 			return []inItem{{kind: inLost, route: a, reason: sig.LossSlowPeer}, {kind: inLost, route: a, lost: 1, reason: sig.LossSlowPeer}}

@@ -59,7 +59,7 @@ func TestTakenOverSenderEnds(t *testing.T) {
 	}
 	first := claim()
 	second := claim()
-	<-first.Done()
+	receive(t, h.ctx, first.Done())
 	require.ErrorIs(t, first.Err(), sig.ErrNameTaken)
 	require.ErrorIs(t, first.Emit("temp", 1), sig.ErrNotConnected)
 	require.NoError(t, second.EmitWait(h.ctx, "temp", 1))
