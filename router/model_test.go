@@ -108,7 +108,7 @@ func (w *joinedWorld) join(t *rapid.T, reg *sig.Registry, to modelServer, c code
 func (w *joinedWorld) Registries() []*sig.Registry { return w.regs }
 
 // Settle sends something that must be answered over each connection, once for
-// each hop there is.
+// each hop there is, and waits for the handlers of what came before it.
 func (w *joinedWorld) Settle() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -120,6 +120,13 @@ func (w *joinedWorld) Settle() {
 			}
 			_ = sub.InForce(ctx) // as above
 			sub.Unsubscribe()
+		}
+	}
+	again := time.NewTicker(100 * time.Microsecond) // queues have nothing to wait for
+	defer again.Stop()
+	for _, reg := range w.regs {
+		for !router.HandlersIdle(reg) && ctx.Err() == nil {
+			<-again.C
 		}
 	}
 }
