@@ -189,7 +189,11 @@ func (d *demo) finish() error {
 func (d *demo) summary(emitted int) error {
 	s, c := d.screen, d.screen.counts()
 	s.Printf("\n%d senders on %d carriers emitted %d events; %d arrived, %d were lost.\n", len(posts), len(posts), emitted, c.events, c.lost)
-	s.Printf("%d times a sender connected, %d times one disconnected; %d requests were answered.\n", c.connects, c.disconnects, d.asked)
+	answered := "requests were"
+	if d.asked == 1 {
+		answered = "request was"
+	}
+	s.Printf("%d times a sender connected, %d times one disconnected; %d %s answered.\n", c.connects, c.disconnects, d.asked, answered)
 	s.Printf("Next, a router of your own:\n")
 	s.Printf("  %s serve --listen tcp://127.0.0.1:7465\n", d.opts.Program)
 	s.Printf("  %s sub --connect tcp://127.0.0.1:7465\n", d.opts.Program)

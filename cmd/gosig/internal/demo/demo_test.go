@@ -23,7 +23,7 @@ func TestRunTellsTheStoryAndCleansUp(t *testing.T) {
 	for _, want := range []string{
 		"  tcp://127.0.0.1:", "  tls://127.0.0.1:", "  unix:///", "  mem://demo",
 		"event       host/cpu", "event       host/memory", "event       host/load", "event       host/net",
-		"request     host/memory", "because: restarting", " 0 were lost", "1 requests were answered",
+		"request     host/memory", "because: restarting", " 0 were lost", "1 request was answered",
 	} {
 		assert.Contains(t, out.String(), want)
 	}
