@@ -1,6 +1,7 @@
 package sig
 
 import (
+	"context"
 	"sync"
 )
 
@@ -22,8 +23,8 @@ type queue[T any] struct {
 	sub    *Subscription
 	bound  int
 	policy Policy
-	// cancel ends the waiting of emitters under Block; nil: nothing does.
-	cancel <-chan struct{}
+	// ctx ends the waiting of emitters under Block.
+	ctx context.Context
 	// wake has room for the one token that the waiting consumer needs. Nobody
 	// closes it.
 	wake chan struct{}
@@ -71,11 +72,11 @@ type key struct{ sender, event Name }
 func newQueue[T any](sub *Subscription, opts *SubscribeOptions) *queue[T] {
 	q := &queue[T]{
 		sub: sub, bound: opts.Queue, policy: opts.Policy,
-		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+		ctx: opts.Context, wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 		entries: make([]entry[T], 1, min(opts.Queue, 16)+1),
 	}
-	if opts.Context != nil {
-		q.cancel = opts.Context.Done()
+	if q.ctx == nil {
+		q.ctx = context.Background()
 	}
 	if q.policy == KeepLatest {
 		q.names = make(map[key]int)
@@ -93,8 +94,11 @@ func (q *queue[T]) put(ev EventOf[T]) {
 		case <-room:
 		case <-q.stopped:
 			return
-		case <-q.cancel:
-			return // the context ends the subscription as well
+		case <-q.ctx.Done():
+			// Now, and not when somebody else sees it: what is emitted next
+			// must not arrive where this event is missing.
+			q.sub.end(contextError(q.ctx), false)
+			return
 		}
 		q.mu.Lock()
 	}

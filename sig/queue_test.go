@@ -141,11 +141,13 @@ func TestBlockEnds(t *testing.T) {
 				go func() { r.Close(); close(closed) }()
 			}
 			await(t, emitted, "the emitter's end")
+			err := sub.Err()
 			close(g.pass)
 			await(t, sub.Done(), "the subscription's end")
 			require.LessOrEqual(t, len(g.all()), 1, "none begins after the end")
 			switch how {
 			case "context":
+				require.ErrorIs(t, err, sig.ErrCancelled, "P7: whoever gave up an event has ended the subscription")
 				require.ErrorIs(t, sub.Err(), sig.ErrCancelled)
 				require.ErrorIs(t, sub.Err(), context.Canceled)
 			case "close":
