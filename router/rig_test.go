@@ -2,7 +2,9 @@ package router
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 
@@ -254,4 +256,47 @@ func TestNameThatComesFreeWhileItIsClaimed(t *testing.T) {
 	r.connects(s, 1, "kitchen")
 	require.True(t, refused)
 	require.Len(t, r.reg.Senders(), 1)
+}
+
+// TestPayloadOutlivesItsBuffer: events that wait for an earlier life's
+// #disconnect handler keep what they need of a buffer that is used again.
+func TestPayloadOutlivesItsBuffer(t *testing.T) {
+	r := newRig(t)
+	mine, _ := r.route("kitchen")
+	leaving, leave := make(chan struct{}), make(chan struct{})
+	hold := sync.OnceFunc(func() { close(leaving); <-leave })
+	_, err := sig.Subscribe(r.reg, "kitchen", sig.EventDisconnect, func(sig.Event) { hold() }, nil)
+	require.NoError(t, err)
+	heard := make(chan string, 10)
+	_, err = sig.Subscribe(r.reg, "kitchen", "e", func(ev sig.EventOf[string]) { heard <- ev.Data }, nil)
+	require.NoError(t, err)
+	gone := make(chan error)
+	go func() { gone <- mine.Disconnect("") }()
+	<-leaving
+
+	s, _ := r.open()
+	s.features = wire.FeatureHeld
+	r.connects(s, 1, "kitchen")
+	buf := newBuffer(false)
+	batch := buf[:0]
+	for i := range 6 {
+		var flags wire.Flags
+		if i%2 == 1 {
+			flags = wire.FlagHeld
+		}
+		batch = appendEventFrame(batch, flags, 1, fmt.Appendf(nil, `"%d%s"`, i, strings.Repeat("x", 500)))
+	}
+	require.NoError(t, s.handle(batch))
+	s.flush()
+	s.lend(buf, len(batch))
+	r.link.group.Wait() // it was given back
+	for i := range batch {
+		batch[i] = '!'
+	}
+	close(leave)
+	require.NoError(t, <-gone)
+	require.Len(t, heard, 6)
+	for i := range 6 {
+		require.Equal(t, fmt.Sprint(i, strings.Repeat("x", 500)), <-heard)
+	}
 }
