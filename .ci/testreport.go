@@ -5,7 +5,8 @@
 //	go test -json ./... | go run .ci/testreport.go -skips .ci/skips.txt
 //
 // Its last line is "N passed, N failed, N skipped", which -total adds to a file
-// as well. With -sum it prints that line for everything such a file holds:
+// as well, behind a line "FAIL package test" and what it said for each that
+// failed. With -sum it prints all of these once more, and the counts added up:
 //
 //	go run .ci/testreport.go -sum totals
 package main
@@ -67,7 +68,8 @@ func main() {
 	r := &report{allowed: allowed, output: map[string][]string{}, broken: map[string]bool{}, out: os.Stdout}
 	exitOn(r.read(os.Stdin))
 	ok := r.summary()
-	exitOn(r.counts().print(*total))
+	exitOn(r.counts().print())
+	exitOn(r.save(*total))
 	if !ok {
 		os.Exit(1)
 	}
@@ -80,10 +82,17 @@ func exitOn(err error) {
 	}
 }
 
-// print prints the counts and adds them to the file, unless that is "".
-func (c counts) print(file string) error {
-	line := fmt.Sprintf(countsFormat, c.passed, c.failed, c.skipped)
-	fmt.Print(line)
+func (c counts) print() error {
+	_, err := fmt.Printf(countsFormat, c.passed, c.failed, c.skipped)
+	return err
+}
+
+// maxRemembered is how many bytes of what a failed test said are repeated at
+// the end of a run: its last ones.
+const maxRemembered = 4 << 10
+
+// save adds what failed and the counts to the file, unless that is "".
+func (r *report) save(file string) error {
 	if file == "" {
 		return nil
 	}
@@ -91,7 +100,19 @@ func (c counts) print(file string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(line)
+	for _, key := range append(r.failed, r.refused...) {
+		name, said, _ := strings.Cut(key, "\n")
+		if said == "" {
+			said = strings.Join(r.output[name], "")
+		}
+		said = said[max(0, len(said)-maxRemembered):]
+		fmt.Fprintf(f, "FAIL  %s\n", name)
+		for line := range strings.Lines(said) {
+			fmt.Fprintf(f, "      %s\n", strings.TrimRight(line, "\n"))
+		}
+	}
+	c := r.counts()
+	_, err = fmt.Fprintf(f, countsFormat, c.passed, c.failed, c.skipped)
 	return errors.Join(err, f.Close())
 }
 
@@ -102,16 +123,15 @@ func printSum(file string) error {
 	}
 	defer f.Close()
 	var all, c counts
-	for {
-		_, err := fmt.Fscanf(f, countsFormat, &c.passed, &c.failed, &c.skipped)
-		if err == io.EOF {
-			return all.print("")
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		line := lines.Text()
+		if _, err := fmt.Sscanf(line+"\n", countsFormat, &c.passed, &c.failed, &c.skipped); err != nil {
+			fmt.Println(line)
+			continue
 		}
 		all.passed, all.failed, all.skipped = all.passed+c.passed, all.failed+c.failed, all.skipped+c.skipped
 	}
+	return all.print()
 }
 
 // readSkips returns the "package test" patterns of a file; "#" begins a comment.

@@ -88,7 +88,7 @@ func TestReadLinesStopsWhenTold(t *testing.T) {
 
 // What is read as JSON and printed again must be read as the same.
 func FuzzJSON(f *testing.F) {
-	for _, s := range []string{`{"a":[1,2.5,"x",null]}`, "18446744073709551615", "-0", "1e22", `"\u2028<>&"`, "[[[]]]", "x", ""} {
+	for _, s := range []string{`{"a":[1,2.5,"x",null]}`, "18446744073709551615", "-0", "1e22", "1e20", "-1e19", `"\u2028<>&"`, "[[[]]]", "x", ""} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

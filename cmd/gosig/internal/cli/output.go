@@ -60,10 +60,7 @@ type eventLine struct {
 // toJSON writes a payload as JSON without a newline. Byte strings become
 // base64. JSON has no NaN and no infinity: those become strings.
 func toJSON(v any) json.RawMessage {
-	b, err := marshal(v)
-	if err != nil {
-		b, err = marshal(printable(v))
-	}
+	b, err := marshal(printable(v))
 	if err != nil {
 		b, _ = marshal(fmt.Sprintf("%v", v)) // a string can always be written
 	}
@@ -81,12 +78,16 @@ func marshal(v any) (json.RawMessage, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// printable replaces the numbers that JSON cannot write.
+// printable replaces the numbers that JSON cannot write, and those that would
+// be read as integers beyond 64 bits, which emit refuses: 1e20 stays 1e20.
 func printable(v any) any {
 	switch v := v.(type) {
 	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		switch {
+		case math.IsNaN(v) || math.IsInf(v, 0):
 			return strconv.FormatFloat(v, 'g', -1, 64)
+		case math.Abs(v) >= 1<<63:
+			return json.Number(strconv.FormatFloat(v, 'e', -1, 64))
 		}
 	case []any:
 		out := make([]any, len(v))
