@@ -51,7 +51,12 @@ var table = []rule{
 
 	{"carrier/stream", []string{"carrier"}, nil, "any byte stream as frames; other carriers build on it"},
 	{"carrier/mem", []string{"carrier", "carrier/stream"}, nil, "a carrier: its parent, stream, and its one library"},
-	{"carrier/tcp", []string{"carrier", "carrier/stream"}, nil, "a carrier: its parent, stream, and its one library"},
+	{"carrier/certs", []string{"carrier"}, nil, "certificates from files, re-read when they change; what TLS, QUIC, DTLS and WebSocket carriers share"},
+	{"carrier/certs/certstest", nil, testLibraries, "certificates for tests, of every package that needs some"},
+	{"carrier/tcp", secured, nil, "a carrier: its parent, stream, certs, and its one library"},
+	{"carrier/quic", secured, []string{"github.com/quic-go/quic-go"}, "a carrier: its parent, stream, certs, and its one library"},
+	{"carrier/ws", secured, []string{"github.com/coder/websocket"}, "a carrier: its parent, stream, certs, and its one library"},
+	{"carrier/dtls", secured, []string{"github.com/pion/dtls/v3", "github.com/pion/sctp", "github.com/pion/transport/v5", "github.com/pion/logging"}, "a carrier: its parent, stream, certs, and its one library, a stack in four modules"},
 
 	{"acl", []string{"sig"}, nil, "rules speak of patterns; a decision needs nothing else"},
 	{"router", []string{"sig", "wire", "codec", "acl", "carrier"}, nil, "the only meeting point of signals and frames; it names no concrete carrier or codec"},
@@ -61,6 +66,9 @@ var table = []rule{
 	{"e2e", []string{"..."}, nil, "tests of the whole, with the binary as a process of its own; nothing but tests"},
 	{"examples/...", []string{"..."}, nil, "an example shows this module and the standard library"},
 }
+
+// secured is what a carrier over TLS needs of this module.
+var secured = []string{"carrier", "carrier/stream", "carrier/certs"}
 
 // testLibraries may be imported by every test and by the suites for tests.
 var testLibraries = []string{

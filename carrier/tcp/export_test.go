@@ -1,22 +1,10 @@
 package tcp
 
-import (
-	"time"
-
-	"github.com/gosig/gosig/carrier"
-)
+import "github.com/gosig/gosig/carrier"
 
 // LookAgain makes the next handshake look at the certificate files, whenever
 // the last one did.
-func (c *Carrier) LookAgain() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, src := range c.sources {
-		src.mu.Lock()
-		src.checked = time.Time{}
-		src.mu.Unlock()
-	}
-}
+func (c *Carrier) LookAgain() { c.certs.LookAgain() }
 
 // PeerSerial returns the serial number of the peer's certificate.
 func PeerSerial(c carrier.Conn) string {

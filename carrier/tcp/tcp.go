@@ -48,15 +48,27 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/certs"
 	"github.com/gosig/gosig/carrier/stream"
 )
 
 // ALPN is the application protocol that both sides of a tls:// conn agree on.
 const ALPN = "gosig/1"
+
+// ClientAuth is what a tls:// listener asks of its clients.
+type ClientAuth = certs.ClientAuth
+
+const (
+	// None: no certificate is asked for.
+	None = certs.None
+	// Verify: a certificate is verified if the client has one.
+	Verify = certs.Verify
+	// Require: a client without a valid certificate is refused.
+	Require = certs.Require
+)
 
 // Options of [New]; the zero value works.
 type Options struct {
@@ -100,15 +112,13 @@ const (
 
 // Carrier is a [carrier.Carrier] for tcp, tls and unix.
 type Carrier struct {
-	opts Options
-
-	mu      sync.Mutex
-	sources map[material]*source // certificate files in use
+	opts  Options
+	certs *certs.Store
 }
 
 // New returns the carrier. nil means the defaults.
 func New(opts *Options) *Carrier {
-	c := &Carrier{sources: make(map[material]*source)}
+	c := &Carrier{}
 	if opts != nil {
 		c.opts = *opts
 	}
@@ -122,14 +132,11 @@ func New(opts *Options) *Carrier {
 	if o.UnixMode == 0 {
 		o.UnixMode = defaultUnixMode
 	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
-	if o.OnReloadError == nil {
-		o.OnReloadError = func(err error) {
-			o.Logger.Warn("certificate files changed but cannot be used; the old ones stay", "error", err)
-		}
-	}
+	c.certs = certs.NewStore(certs.Options{
+		CertFile: o.CertFile, KeyFile: o.KeyFile, CAFile: o.CAFile, Certificate: o.Certificate, CAs: o.CAs,
+		ServerName: o.ServerName, ClientAuth: o.ClientAuth, AllowTLS12: o.AllowTLS12,
+		OnReloadError: o.OnReloadError, Logger: o.Logger,
+	})
 	return c
 }
 
@@ -179,13 +186,13 @@ func (c *Carrier) dialTCP(ctx context.Context, addr *url.URL) (carrier.Conn, err
 
 // connect opens a TCP connection.
 func (c *Carrier) connect(ctx context.Context, addr *url.URL) (net.Conn, error) {
-	if err := checkHostPort(addr); err != nil {
+	if err := carrier.CheckHostPort(addr); err != nil {
 		return nil, err
 	}
 	d := net.Dialer{KeepAliveConfig: c.keepAlive()}
 	nc, err := d.DialContext(ctx, "tcp", addr.Host)
 	if err != nil {
-		return nil, explainDial(ctx, addr, err)
+		return nil, carrier.ExplainDial(ctx, addr, err)
 	}
 	return nc, nil // package net turns TCP_NODELAY on by itself
 }
@@ -195,16 +202,6 @@ func (c *Carrier) keepAlive() net.KeepAliveConfig {
 		return net.KeepAliveConfig{}
 	}
 	return net.KeepAliveConfig{Enable: true, Idle: c.opts.KeepAlive, Interval: c.opts.KeepAlive, Count: 3}
-}
-
-func checkHostPort(addr *url.URL) error {
-	if addr.Port() == "" {
-		return fmt.Errorf("%s names no port: write %s://host:port", carrier.Redact(addr), addr.Scheme)
-	}
-	if addr.Path != "" && addr.Path != "/" {
-		return fmt.Errorf("%s has a path, which means nothing here: write %s://host:port", carrier.Redact(addr), addr.Scheme)
-	}
-	return nil
 }
 
 // plain is the conn of an unprotected TCP connection.
@@ -231,13 +228,13 @@ func (c *Carrier) listenTCP(ctx context.Context, addr *url.URL) (carrier.Listene
 
 // bind opens a listening TCP socket.
 func (c *Carrier) bind(ctx context.Context, addr *url.URL) (net.Listener, error) {
-	if err := checkHostPort(addr); err != nil {
+	if err := carrier.CheckHostPort(addr); err != nil {
 		return nil, err
 	}
 	lc := net.ListenConfig{KeepAliveConfig: c.keepAlive()}
 	ln, err := lc.Listen(ctx, "tcp", addr.Host)
 	if err != nil {
-		return nil, explainListen(addr, err)
+		return nil, carrier.ExplainListen(addr, err)
 	}
 	return ln, nil
 }

@@ -3,7 +3,6 @@ package tcp_test
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/carrier/carriertest"
+	"github.com/gosig/gosig/carrier/certs/certstest"
 	"github.com/gosig/gosig/carrier/tcp"
 )
 
@@ -27,23 +27,23 @@ func TestConformanceTCP(t *testing.T) {
 }
 
 func TestConformanceTLS(t *testing.T) {
-	ca := newAuthority(t, "CA")
-	cert, key := ca.server()
+	ca := certstest.New(t, "CA")
+	cert, key := ca.Server()
 	carriertest.Test(t, carriertest.Subject{
-		Carrier: tcp.New(&tcp.Options{CAFile: ca.caFile}),
+		Carrier: tcp.New(&tcp.Options{CAFile: ca.File}),
 		Listen: func(testing.TB) string {
-			return "tls://127.0.0.1:0?client_auth=none&" + pair(cert, key)
+			return "tls://127.0.0.1:0?client_auth=none&" + certstest.Pair(cert, key)
 		},
 	})
 }
 
 func TestConformanceMutualTLS(t *testing.T) {
-	ca := newAuthority(t, "CA")
-	cert, key := ca.server()
-	myCert, myKey := ca.issue("me", dns("me.example"))
+	ca := certstest.New(t, "CA")
+	cert, key := ca.Server()
+	myCert, myKey := ca.Issue("me", certstest.DNS("me.example"))
 	carriertest.Test(t, carriertest.Subject{
-		Carrier: tcp.New(&tcp.Options{CAFile: ca.caFile, CertFile: cert, KeyFile: key, AllowTLS12: true}),
-		Dialer:  tcp.New(&tcp.Options{CAFile: ca.caFile, CertFile: myCert, KeyFile: myKey}),
+		Carrier: tcp.New(&tcp.Options{CAFile: ca.File, CertFile: cert, KeyFile: key, AllowTLS12: true}),
+		Dialer:  tcp.New(&tcp.Options{CAFile: ca.File, CertFile: myCert, KeyFile: myKey}),
 		Listen:  func(testing.TB) string { return "tls://127.0.0.1:0" },
 	})
 }
@@ -56,9 +56,9 @@ func TestConformanceUnix(t *testing.T) {
 }
 
 func TestAddresses(t *testing.T) {
-	ca := newAuthority(t, "CA")
-	cert, key := ca.server()
-	ok := pair(cert, key)
+	ca := certstest.New(t, "CA")
+	cert, key := ca.Server()
+	ok := certstest.Pair(cert, key)
 	none := filepath.Join(t.TempDir(), "none")
 	long := filepath.Join(t.TempDir(), fmt.Sprintf("%0120d", 0))
 	for _, c := range []struct {
@@ -76,7 +76,7 @@ func TestAddresses(t *testing.T) {
 		{"cert without key", "tls://127.0.0.1:1?cert=x", false, "give both cert and key"},
 		{"no such CA file", "tls://127.0.0.1:1?ca=" + none, false, "no such file"},
 		{"CA file without certificate", "tls://127.0.0.1:1?ca=" + key, false, "holds no certificate in PEM"},
-		{"key of another certificate", "tls://127.0.0.1:1?" + pair(ca.caFile, key), false, "private key does not match public key"},
+		{"key of another certificate", "tls://127.0.0.1:1?" + certstest.Pair(ca.File, key), false, "private key does not match public key"},
 		{"version", "tls://127.0.0.1:1?min_tls=1.1", false, "is not one of 1.2, 1.3"},
 		{"nobody listens", "tcp://127.0.0.1:1", false, "connection refused: is a router listening on tcp://127.0.0.1:1?"},
 		{"no such host", "tcp://no-such-host.invalid:1", false, "no-such-host.invalid"},
@@ -126,8 +126,4 @@ func newSet(t testing.TB, opts *tcp.Options) *carrier.Set {
 	set, err := carrier.NewSet(tcp.New(opts))
 	require.NoError(t, err)
 	return set
-}
-
-func pair(cert, key string) string {
-	return url.Values{"cert": {cert}, "key": {key}}.Encode()
 }

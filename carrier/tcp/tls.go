@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/certs"
 	"github.com/gosig/gosig/carrier/stream"
 )
 
@@ -19,14 +20,11 @@ import (
 const farewell = 100 * time.Millisecond
 
 func (c *Carrier) dialTLS(ctx context.Context, addr *url.URL) (carrier.Conn, error) {
-	settings, err := c.settings(addr, "ca", "cert", "key", "server_name", "min_tls")
+	settings, err := c.settings(addr, certs.DialParams)
 	if err != nil {
 		return nil, err
 	}
-	config, err := c.clientConfig(settings)
-	if err != nil {
-		return nil, err
-	}
+	config := settings.Client(ALPN)
 	nc, err := c.connect(ctx, addr)
 	if err != nil {
 		return nil, err
@@ -35,11 +33,11 @@ func (c *Carrier) dialTLS(ctx context.Context, addr *url.URL) (carrier.Conn, err
 }
 
 func (c *Carrier) listenTLS(ctx context.Context, addr *url.URL) (carrier.Listener, error) {
-	settings, err := c.settings(addr, "ca", "cert", "key", "client_auth", "min_tls")
+	settings, err := c.settings(addr, certs.ListenParams)
 	if err != nil {
 		return nil, err
 	}
-	config, err := c.serverConfig(settings)
+	config, err := settings.Server(ALPN)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +51,14 @@ func (c *Carrier) listenTLS(ctx context.Context, addr *url.URL) (carrier.Listene
 			return c.protect(nc, tls.Server(nc, config), ""), nil
 		},
 	}), nil
+}
+
+func (c *Carrier) settings(addr *url.URL, known []string) (*certs.Settings, error) {
+	query, err := carrier.Query(addr, append(known[:len(known):len(known)], certs.MinTLS)...)
+	if err != nil {
+		return nil, err
+	}
+	return c.certs.Settings(addr, query)
 }
 
 // tlsConn is a conn over TLS. Its handshake runs on first use.
@@ -108,9 +114,9 @@ func (c *tlsConn) Handshake(ctx context.Context) error {
 func (c *tlsConn) peer() carrier.Identity {
 	state := c.tls.ConnectionState()
 	if c.called == "" {
-		return clientIdentity(state)
+		return certs.ClientIdentity(state)
 	}
-	return serverIdentity(state, c.called)
+	return certs.ServerIdentity(state, c.called)
 }
 
 // failed closes the conn after a handshake that failed, tells the peer why
@@ -159,8 +165,8 @@ func (c *tlsConn) Send(ctx context.Context, batches ...[]byte) error {
 // refusal explains an alert: in TLS 1.3 a client learns only after its own
 // handshake that the server did not like its certificate.
 func refusal(err error) error {
-	if err != nil && isAlert(err) {
-		return explainAlert(err)
+	if err != nil && certs.IsRefusal(err) {
+		return certs.Refused(err)
 	}
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/certs/certstest"
 	"github.com/gosig/gosig/carrier/tcp"
 )
 
@@ -62,26 +63,26 @@ func listen(t testing.TB, opts *tcp.Options, addr string) (carrier.Listener, *tc
 }
 
 func TestClientIdentity(t *testing.T) {
-	ca := newAuthority(t, "CA")
-	cert, key := ca.server()
+	ca := certstest.New(t, "CA")
+	cert, key := ca.Server()
 	for _, c := range []struct {
 		name    string
 		edit    func(*x509.Certificate)
 		want    string
 		refused string
 	}{
-		{"one URI", uris(t, "sig:plant/press-1"), "sig:plant/press-1", ""},
-		{"URI before DNS", func(c *x509.Certificate) { uris(t, "sig:a")(c); dns("b.example")(c) }, "sig:a", ""},
-		{"one DNS name", dns("press-1.example"), "press-1.example", ""},
-		{"one URI, two DNS names", func(c *x509.Certificate) { uris(t, "sig:a")(c); dns("b", "c")(c) }, "sig:a", ""},
-		{"two URIs", uris(t, "sig:a", "sig:b"), "", `ambiguous: it has 2 URI names (SAN), "sig:a", "sig:b"`},
-		{"two DNS names", dns("a.example", "b.example"), "", "ambiguous: it has 2 DNS names (SAN)"},
+		{"one URI", certstest.URIs("sig:plant/press-1"), "sig:plant/press-1", ""},
+		{"URI before DNS", func(c *x509.Certificate) { certstest.URIs("sig:a")(c); certstest.DNS("b.example")(c) }, "sig:a", ""},
+		{"one DNS name", certstest.DNS("press-1.example"), "press-1.example", ""},
+		{"one URI, two DNS names", func(c *x509.Certificate) { certstest.URIs("sig:a")(c); certstest.DNS("b", "c")(c) }, "sig:a", ""},
+		{"two URIs", certstest.URIs("sig:a", "sig:b"), "", `ambiguous: it has 2 URI names (SAN), "sig:a", "sig:b"`},
+		{"two DNS names", certstest.DNS("a.example", "b.example"), "", "ambiguous: it has 2 DNS names (SAN)"},
 		{"only a common name", nil, "", "no URI and no DNS name (SAN)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ln, _ := listen(t, &tcp.Options{CertFile: cert, KeyFile: key, CAFile: ca.caFile}, "tls://127.0.0.1:0")
-			clientCert, clientKey := ca.issue("client", c.edit)
-			e := connect(t, ln, newSet(t, &tcp.Options{CAFile: ca.caFile, CertFile: clientCert, KeyFile: clientKey}), "")
+			ln, _ := listen(t, &tcp.Options{CertFile: cert, KeyFile: key, CAFile: ca.File}, "tls://127.0.0.1:0")
+			clientCert, clientKey := ca.Issue("client", c.edit)
+			e := connect(t, ln, newSet(t, &tcp.Options{CAFile: ca.File, CertFile: clientCert, KeyFile: clientKey}), "")
 			if c.refused != "" {
 				assert.ErrorContains(t, e.serverErr, c.refused)
 				assert.ErrorContains(t, e.clientErr, "the peer refused")
@@ -100,26 +101,26 @@ func TestClientIdentity(t *testing.T) {
 }
 
 func TestClientAuthentication(t *testing.T) {
-	ca, other := newAuthority(t, "CA"), newAuthority(t, "other CA")
-	cert, key := ca.server()
-	good, goodKey := ca.issue("good", dns("good"))
-	bad, badKey := other.issue("bad", dns("bad"))
+	ca, other := certstest.New(t, "CA"), certstest.New(t, "other CA")
+	cert, key := ca.Server()
+	good, goodKey := ca.Issue("good", certstest.DNS("good"))
+	bad, badKey := other.Issue("bad", certstest.DNS("bad"))
 	for _, c := range []struct {
 		name, auth, query string
 		refused           string
 		known             bool
 	}{
-		{"required and given", "", "&" + pair(good, goodKey), "", true},
+		{"required and given", "", "&" + certstest.Pair(good, goodKey), "", true},
 		{"required, none given", "", "", "client didn't provide a certificate", false},
-		{"required, of another CA", "", "&" + pair(bad, badKey), "unknown authority", false},
+		{"required, of another CA", "", "&" + certstest.Pair(bad, badKey), "unknown authority", false},
 		{"verify, none given", "verify", "", "", false},
-		{"verify, given", "verify", "&" + pair(good, goodKey), "", true},
-		{"verify, of another CA", "verify", "&" + pair(bad, badKey), "unknown authority", false},
-		{"not asked for", "none", "&" + pair(good, goodKey), "", false},
+		{"verify, given", "verify", "&" + certstest.Pair(good, goodKey), "", true},
+		{"verify, of another CA", "verify", "&" + certstest.Pair(bad, badKey), "unknown authority", false},
+		{"not asked for", "none", "&" + certstest.Pair(good, goodKey), "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ln, _ := listen(t, &tcp.Options{CertFile: cert, KeyFile: key, CAFile: ca.caFile, ClientAuth: tcp.ClientAuth(c.auth)}, "tls://127.0.0.1:0")
-			e := connect(t, ln, newSet(t, nil), "?ca="+ca.caFile+c.query)
+			ln, _ := listen(t, &tcp.Options{CertFile: cert, KeyFile: key, CAFile: ca.File, ClientAuth: tcp.ClientAuth(c.auth)}, "tls://127.0.0.1:0")
+			e := connect(t, ln, newSet(t, nil), "?ca="+ca.File+c.query)
 			if c.refused != "" {
 				assert.ErrorContains(t, e.serverErr, c.refused)
 				assert.ErrorContains(t, e.clientErr, "the peer refused")
@@ -133,17 +134,17 @@ func TestClientAuthentication(t *testing.T) {
 }
 
 func TestServerAuthentication(t *testing.T) {
-	ca, other := newAuthority(t, "CA"), newAuthority(t, "other CA")
-	cert, key := ca.server()
+	ca, other := certstest.New(t, "CA"), certstest.New(t, "other CA")
+	cert, key := ca.Server()
 	for _, c := range []struct {
 		name, query string
 		refused     string
 	}{
-		{"right CA", "?ca=" + ca.caFile, ""},
+		{"right CA", "?ca=" + ca.File, ""},
 		{"system's CAs", "", "unknown authority"},
-		{"wrong CA", "?ca=" + other.caFile, "unknown authority"},
-		{"other name it has", "?server_name=localhost&ca=" + ca.caFile, ""},
-		{"name it has not", "?server_name=router.example&ca=" + ca.caFile, "not router.example"},
+		{"wrong CA", "?ca=" + other.File, "unknown authority"},
+		{"other name it has", "?server_name=localhost&ca=" + ca.File, ""},
+		{"name it has not", "?server_name=router.example&ca=" + ca.File, "not router.example"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ln, _ := listen(t, &tcp.Options{CertFile: cert, KeyFile: key}, "tls://127.0.0.1:0")
@@ -159,10 +160,9 @@ func TestServerAuthentication(t *testing.T) {
 }
 
 func TestVersionsAndProtocol(t *testing.T) {
-	ca := newAuthority(t, "CA")
-	cert, key := ca.server()
-	pool := x509.NewCertPool()
-	pool.AddCert(ca.cert)
+	ca := certstest.New(t, "CA")
+	cert, key := ca.Server()
+	pool := ca.Pool
 	for _, c := range []struct {
 		name   string
 		query  string
@@ -176,7 +176,7 @@ func TestVersionsAndProtocol(t *testing.T) {
 		{"no ALPN", "", &tls.Config{}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ln, _ := listen(t, nil, "tls://127.0.0.1:0?"+pair(cert, key)+c.query)
+			ln, _ := listen(t, nil, "tls://127.0.0.1:0?"+certstest.Pair(cert, key)+c.query)
 			c.config.RootCAs = pool
 			accepted := make(chan error, 1) // the server's handshake; one result
 			go func() { accepted <- acceptAndHandshake(ln) }()
@@ -211,9 +211,9 @@ func hostPort(ln carrier.Listener) string {
 }
 
 func TestPlainClientOnTLSPort(t *testing.T) {
-	ca := newAuthority(t, "CA")
-	cert, key := ca.server()
-	ln, _ := listen(t, nil, "tls://127.0.0.1:0?"+pair(cert, key))
+	ca := certstest.New(t, "CA")
+	cert, key := ca.Server()
+	ln, _ := listen(t, nil, "tls://127.0.0.1:0?"+certstest.Pair(cert, key))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	client, err := newSet(t, nil).Dial(ctx, "tcp://"+hostPort(ln))
@@ -263,9 +263,9 @@ func TestTLSClientOnPortThatCloses(t *testing.T) {
 }
 
 func TestHandshakeLimit(t *testing.T) {
-	ca := newAuthority(t, "CA")
-	cert, key := ca.server()
-	ln, _ := listen(t, &tcp.Options{HandshakeTimeout: 30 * time.Millisecond}, "tls://127.0.0.1:0?"+pair(cert, key))
+	ca := certstest.New(t, "CA")
+	cert, key := ca.Server()
+	ln, _ := listen(t, &tcp.Options{HandshakeTimeout: 30 * time.Millisecond}, "tls://127.0.0.1:0?"+certstest.Pair(cert, key))
 	silent, err := net.Dial("tcp", hostPort(ln))
 	require.NoError(t, err)
 	defer silent.Close()
@@ -279,18 +279,17 @@ func TestHandshakeLimit(t *testing.T) {
 }
 
 func TestNoResumptionWithClientCertificates(t *testing.T) {
-	ca := newAuthority(t, "CA")
-	cert, key := ca.server()
-	me, meKey := ca.issue("me", dns("me"))
+	ca := certstest.New(t, "CA")
+	cert, key := ca.Server()
+	me, meKey := ca.Issue("me", certstest.DNS("me"))
 	mine, err := tls.LoadX509KeyPair(me, meKey)
 	require.NoError(t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(ca.cert)
+	pool := ca.Pool
 	config := &tls.Config{
 		RootCAs: pool, Certificates: []tls.Certificate{mine}, NextProtos: []string{tcp.ALPN},
 		ClientSessionCache: tls.NewLRUClientSessionCache(4),
 	}
-	ln, _ := listen(t, &tcp.Options{CAFile: ca.caFile}, "tls://127.0.0.1:0?"+pair(cert, key))
+	ln, _ := listen(t, &tcp.Options{CAFile: ca.File}, "tls://127.0.0.1:0?"+certstest.Pair(cert, key))
 	for range 3 {
 		accepted := make(chan error, 1) // one result
 		go func() { accepted <- acceptAndHandshake(ln) }()
@@ -304,24 +303,24 @@ func TestNoResumptionWithClientCertificates(t *testing.T) {
 }
 
 func TestReload(t *testing.T) {
-	ca := newAuthority(t, "CA")
-	cert, key := ca.server()
+	ca := certstest.New(t, "CA")
+	cert, key := ca.Server()
 	reports := make(chan error, 10) // more than this test can cause
 	ln, c := listen(t, &tcp.Options{
 		CertFile: cert, KeyFile: key, OnReloadError: func(err error) { reports <- err },
 	}, "tls://127.0.0.1:0")
 	serial := func() string {
 		c.LookAgain()
-		e := connect(t, ln, newSet(t, nil), "?ca="+ca.caFile)
+		e := connect(t, ln, newSet(t, nil), "?ca="+ca.File)
 		require.NoError(t, errors.Join(e.serverErr, e.clientErr))
 		return tcp.PeerSerial(e.client)
 	}
 
-	old := connect(t, ln, newSet(t, nil), "?ca="+ca.caFile)
+	old := connect(t, ln, newSet(t, nil), "?ca="+ca.File)
 	first := serial()
 	assert.Equal(t, first, serial(), "unchanged files stay in force")
 
-	ca.server() // writes the same files anew
+	ca.Server() // writes the same files anew
 	second := serial()
 	assert.NotEqual(t, first, second, "changed files are in force on the next handshake")
 
@@ -335,7 +334,7 @@ func TestReload(t *testing.T) {
 	assert.Equal(t, second, serial())
 	assert.ErrorIs(t, <-reports, os.ErrNotExist)
 
-	ca.server()
+	ca.Server()
 	assert.NotEqual(t, second, serial())
 	assert.Empty(t, reports)
 
@@ -345,21 +344,21 @@ func TestReload(t *testing.T) {
 }
 
 func TestReloadOfCA(t *testing.T) {
-	ca, next := newAuthority(t, "CA"), newAuthority(t, "next CA")
-	cert, key := ca.server()
-	mine, mineKey := ca.issue("mine", dns("mine"))
-	ln, c := listen(t, &tcp.Options{CertFile: cert, KeyFile: key, CAFile: ca.caFile}, "tls://127.0.0.1:0")
-	caCopy := ca.dir + "/copy.pem"
-	pem, err := os.ReadFile(ca.caFile)
+	ca, next := certstest.New(t, "CA"), certstest.New(t, "next CA")
+	cert, key := ca.Server()
+	mine, mineKey := ca.Issue("mine", certstest.DNS("mine"))
+	ln, c := listen(t, &tcp.Options{CertFile: cert, KeyFile: key, CAFile: ca.File}, "tls://127.0.0.1:0")
+	caCopy := ca.Dir + "/copy.pem"
+	pem, err := os.ReadFile(ca.File)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(caCopy, pem, 0o600))
 	dialer := newSet(t, nil)
-	query := "?ca=" + caCopy + "&" + pair(mine, mineKey)
+	query := "?ca=" + caCopy + "&" + certstest.Pair(mine, mineKey)
 	require.NoError(t, connect(t, ln, dialer, query).serverErr)
 
-	pem, err = os.ReadFile(next.caFile)
+	pem, err = os.ReadFile(next.File)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(ca.caFile, pem, 0o600))
+	require.NoError(t, os.WriteFile(ca.File, pem, 0o600))
 	c.LookAgain()
 	assert.ErrorContains(t, connect(t, ln, dialer, query).serverErr, "unknown authority")
 }

@@ -36,7 +36,7 @@ func (c *Carrier) dialUnix(ctx context.Context, addr *url.URL) (carrier.Conn, er
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("socket %s is closed to this user: see its mode, the listener's ?mode= (%w)", path, err)
 	case err != nil:
-		return nil, explainDial(ctx, addr, err)
+		return nil, carrier.ExplainDial(ctx, addr, err)
 	}
 	return newUnixConn(nc, path, false), nil
 }

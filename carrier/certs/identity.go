@@ -1,4 +1,4 @@
-package tcp
+package certs
 
 import (
 	"crypto/tls"
@@ -10,9 +10,12 @@ import (
 	"github.com/gosig/gosig/carrier"
 )
 
-// certificateName returns the one name a certificate is for: its URI name, else
-// its DNS name. It must be one: of several nobody could say which is meant.
-func certificateName(cert *x509.Certificate) (string, error) {
+// Method is how package carrier calls the proof by a certificate in TLS.
+const Method = "tls"
+
+// ClientName returns the one name a client's certificate is for: its URI name,
+// else its DNS name. It must be one: of several nobody could say which is meant.
+func ClientName(cert *x509.Certificate) (string, error) {
 	if n := len(cert.URIs); n == 1 {
 		return cert.URIs[0].String(), nil
 	} else if n > 1 {
@@ -46,7 +49,7 @@ func quote(names []string) []string {
 	return quoted
 }
 
-// verifyClient is a listener's VerifyConnection: it runs on every handshake,
+// verifyClient is part of a listener's VerifyConnection: it runs on every handshake,
 // after the chain has been verified.
 func verifyClient(state tls.ConnectionState) error {
 	if len(state.PeerCertificates) == 0 {
@@ -55,32 +58,29 @@ func verifyClient(state tls.ConnectionState) error {
 	if len(state.VerifiedChains) == 0 {
 		return errors.New("the client's certificate was not verified")
 	}
-	_, err := certificateName(state.PeerCertificates[0])
+	_, err := ClientName(state.PeerCertificates[0])
 	return err
 }
 
-// clientIdentity returns who the client of a finished handshake is; ID "" if it
+// ClientIdentity returns who the client of a finished handshake is; ID "" if it
 // proved nothing.
-func clientIdentity(state tls.ConnectionState) carrier.Identity {
+func ClientIdentity(state tls.ConnectionState) carrier.Identity {
 	if len(state.VerifiedChains) == 0 {
 		return carrier.Identity{}
 	}
-	name, err := certificateName(state.PeerCertificates[0])
+	name, err := ClientName(state.PeerCertificates[0])
 	if err != nil {
 		return carrier.Identity{} // not reached: verifyClient has refused it
 	}
-	return carrier.Identity{ID: name, Method: method}
+	return carrier.Identity{ID: name, Method: Method}
 }
 
-// serverIdentity returns who the server of a finished handshake is. A server
+// ServerIdentity returns who the server of a finished handshake is. A server
 // may have many names: it is its one URI name, or else the name it was called
-// by and verified for.
-func serverIdentity(state tls.ConnectionState, called string) carrier.Identity {
+// by and verified for, [tls.Config]'s ServerName.
+func ServerIdentity(state tls.ConnectionState, called string) carrier.Identity {
 	if uris := state.PeerCertificates[0].URIs; len(uris) == 1 {
 		called = uris[0].String()
 	}
-	return carrier.Identity{ID: called, Method: method}
+	return carrier.Identity{ID: called, Method: Method}
 }
-
-// method is how package carrier calls this kind of proof.
-const method = "tls"

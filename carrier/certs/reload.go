@@ -1,4 +1,4 @@
-package tcp
+package certs
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ const checkEvery = time.Second
 
 // source provides certificates from files, read again when they have changed.
 type source struct {
-	material
+	files
 	report func(error)
 	// cert and cas serve where no file is named.
 	cert *tls.Certificate
@@ -62,11 +62,17 @@ func (s *source) current() *loaded {
 	return now
 }
 
+func (s *source) lookAgain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.checked = time.Time{}
+}
+
 // look returns what is in force, and an error that has not been reported yet.
 func (s *source) look() (*loaded, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.material == (material{}) || time.Since(s.checked) < checkEvery {
+	if s.files == (files{}) || time.Since(s.checked) < checkEvery {
 		return s.now, nil
 	}
 	err := s.read()
@@ -103,7 +109,7 @@ func (s *source) open() (c contents, err error) {
 	for _, f := range []struct {
 		path string
 		into *[]byte
-	}{{s.material.cert, &c.cert}, {s.material.key, &c.key}, {s.material.ca, &c.ca}} {
+	}{{s.files.cert, &c.cert}, {s.files.key, &c.key}, {s.files.ca, &c.ca}} {
 		if f.path == "" {
 			continue
 		}
@@ -116,17 +122,17 @@ func (s *source) open() (c contents, err error) {
 
 func (s *source) parse(c contents) (*loaded, error) {
 	next := &loaded{cert: s.cert, cas: s.cas}
-	if s.material.cert != "" {
+	if s.files.cert != "" {
 		pair, err := tls.X509KeyPair(c.cert, c.key)
 		if err != nil {
-			return nil, fmt.Errorf("certificate %s with key %s: %w", s.material.cert, s.material.key, err)
+			return nil, fmt.Errorf("certificate %s with key %s: %w", s.files.cert, s.files.key, err)
 		}
 		next.cert = &pair
 	}
-	if s.material.ca != "" {
+	if s.files.ca != "" {
 		next.cas = x509.NewCertPool()
 		if !next.cas.AppendCertsFromPEM(c.ca) {
-			return nil, fmt.Errorf("CA file %s holds no certificate in PEM", s.material.ca)
+			return nil, fmt.Errorf("CA file %s holds no certificate in PEM", s.files.ca)
 		}
 	}
 	return next, nil
