@@ -247,7 +247,6 @@ func (r *ClientRouter) connect(address string) (*session, error) {
 func (r *ClientRouter) serve(s *session) error {
 	l := r.link
 	r.stats.accepted.Add(1)
-	l.wantAll()
 	l.open(s)
 	if l.node.isServer() { // perhaps not yet when it sent its HELLO
 		s.reintroduce()
@@ -274,7 +273,8 @@ func (r *ClientRouter) serve(s *session) error {
 	return err
 }
 
-// wantAll takes a new server to want all events until it says what it wants.
+// wantAll takes the server to want all events, since it can no longer say what
+// it wants, or does not yet.
 func (l *link) wantAll() {
 	l.mu.Lock()
 	var routes []*sig.Route

@@ -21,3 +21,18 @@ func HandlersIdle(reg *sig.Registry) bool {
 	}
 	return true
 }
+
+// InBatch makes the reader that takes in a sender's events look as if it were in
+// the middle of a batch, until the next batch ends.
+func InBatch(reg *sig.Registry, sender sig.Name) {
+	nodes.Lock()
+	n := nodes.byRegistry[reg]
+	nodes.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for s := range n.senders {
+		if s.Name() == sender {
+			origin(s.Routes()[0]).sess.begins.busy()
+		}
+	}
+}

@@ -45,7 +45,7 @@ func TestSenderTooLargeForThePeer(t *testing.T) {
 	}
 	_, err := h.reg.Connect("small", sig.Spec{Events: []sig.Name{"e"}})
 	require.NoError(t, err)
-	require.Equal(t, []wire.Type{wire.TypeConnect}, small.round(), "the one that fits")
+	require.Equal(t, []wire.Type{wire.TypeConnect, wire.TypeRoute}, small.round(), "the one that fits")
 }
 
 // TestHeldEventsForAPeerWithoutThem go out as ordinary ones, and take no place

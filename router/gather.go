@@ -62,10 +62,8 @@ func (g *gather) open(to *session) {
 func (g *gather) begin(to *session, or *outRoute, seq uint64) {
 	g.open(to)
 	if or.started.Load() != to {
-		or.started.Store(to)
-		or.seen.Store(true)
 		var scratch [32]byte
-		g.buf = carrier.AppendFrame(g.buf, wire.Route{Route: or.id, Seq: max(seq, 1)}.Append(scratch[:0]))
+		g.buf = carrier.AppendFrame(g.buf, or.startsAt(to, seq).Append(scratch[:0]))
 	}
 }
 

@@ -20,13 +20,15 @@ type inRoute struct {
 	lapsed atomic.Bool               // nobody here wanted it for a while: the next ROUTE is no gap
 	ended  atomic.Bool               // the sender has left or was refused: what still comes is ignored
 	since  uint64                    // if not 0, losses concern only the subscriptions there were by then
-	// position is next as of the last flush, for other goroutines.
+	// position is next as of the last flush, for other goroutines; 0: not told
+	// on this connection.
 	position atomic.Uint64
 	taken    func() // a handler or queue here has taken a held-back event
 
 	// Of the reader alone.
 	next    uint64 // number of the next event
-	known   bool   // next is right
+	known   bool   // next is right,
+	past    bool   // but as of an earlier connection: the peer has yet to say where it stands now
 	missed  uint64 // since, for what was lost with an earlier connection; until that is known
 	outs    []outRef
 	outsFor []sig.Target // what outs was made from

@@ -57,26 +57,28 @@ func (s *session) onRefused(e *wire.Refused) error {
 }
 
 // onRoute learns the number of a route's next event. A jump from a number that
-// was known is a gap: what was emitted while the connection was down, or was on
-// its way when it broke.
+// was known is a gap: what was emitted while a connection was down, or was on
+// its way when it broke. It is none where the peer only now begins to send the
+// route, unless that was known from a connection before.
 func (s *session) onRoute(e *wire.Route) error {
 	ir := s.in.get(e.Route)
 	if ir == nil {
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("ROUTE of route %d, which was not announced", e.Route))
 	}
 	lapsed := ir.lapsed.Swap(!ir.wanted()) // of what nobody wants, nothing is a gap
-	if ir.known && !lapsed && e.Seq > ir.next {
-		s.lostHere(ir.forThoseBy(ir.missed), e.Seq-ir.next, sig.LossConnection)
-	}
-	ir.missed = 0
-	if ir.known && !lapsed && e.Seq < ir.next {
+	unbroken := ir.known && !lapsed
+	if unbroken && e.Seq < ir.next {
 		return nil // told before the peer knew how far it had come
 	}
-	if e.Seq != ir.next {
-		ir.next = e.Seq
-		ir.restart()
+	if unbroken && e.Seq > ir.next && (ir.past || !e.Begin) {
+		s.lostHere(ir.forThoseBy(ir.missed), e.Seq-ir.next, sig.LossConnection)
 	}
-	ir.known = true
+	first := ir.past || !ir.known
+	ir.known, ir.past, ir.missed = true, false, 0
+	if first || lapsed || e.Seq != ir.next {
+		ir.next = e.Seq
+		ir.restart(e.Begin)
+	}
 	return nil
 }
 
@@ -88,14 +90,18 @@ func (ir *inRoute) wanted() bool {
 }
 
 // restart tells the number of the next event to all who get the route's events:
-// it is not the one they expect, and may be the last for a while.
-func (ir *inRoute) restart() {
+// it is not the one they expect, and may be the last for a while. What is no loss
+// here is none for them.
+func (ir *inRoute) restart(begin bool) {
 	ir.position.Store(ir.next) // for who is offline, before it is found to be
 	rt := ir.rt.Load()
 	if rt == nil || ir.ended.Load() {
 		return
 	}
 	for _, out := range ir.targets(rt) {
+		if begin {
+			out.or.begins.Store(true)
+		}
 		out.or.started.Store(nil)
 		if to := out.or.link.session(); to != nil && out.or.of.known.Load() {
 			out.g.begin(to, out.or, ir.next)

@@ -268,7 +268,7 @@ func (l *link) Target(rt *sig.Route) sig.Target {
 		return nil
 	}
 	or := a.routes[rt.Index()]
-	or.pauseLocked() // an emission under way may have come after Detached
+	or.beginLocked()
 	return or
 }
 
@@ -282,7 +282,7 @@ func (l *link) Detached(rt *sig.Route) {
 		return
 	}
 	or := a.routes[rt.Index()]
-	or.pauseLocked()                                       // held-back events under way keep their places: the peer still returns them
+	or.endLocked()                                         // held-back events under way keep their places: the peer still returns them
 	l.node.group.Go(func() { settleAll([]*outRoute{or}) }) // ends at once: settling needs other links' locks
 }
 

@@ -39,7 +39,7 @@ func TestModel(t *testing.T) {
 				w := &joinedWorld{carriers: []carrier.Carrier{mem.New()}, log: slog.New(slog.DiscardHandler)}
 				open(t, w)
 				return w
-			}, &modeltest.Options{FalseGaps: true})
+			}, nil)
 		})
 	}
 }

@@ -19,8 +19,8 @@ func (s slowly) MarshalJSON() ([]byte, error) {
 }
 
 // TestNumberAfterLateEvent: an event that was being emitted while interest in it
-// ended does not keep the next interest from learning the number of its first
-// event (protocol.md §7.3).
+// ended is for nobody any more, and the next interest learns the number of its
+// first event at once (protocol.md §7.3).
 func TestNumberAfterLateEvent(t *testing.T) {
 	p := newPeer(t)
 	kitchen, err := p.reg.Connect("kitchen", sig.Spec{Events: []sig.Name{"temp"}})
@@ -42,13 +42,45 @@ func TestNumberAfterLateEvent(t *testing.T) {
 		require.NoError(t, kitchen.Emit("temp", "unheard"))
 	}
 	p.send(wire.Want{Route: connect.Route, On: true})
-	p.round()
+	frames := p.frames()
 	require.NoError(t, kitchen.Emit("temp", "heard"))
 
+	require.Len(t, frames, 1)
 	var route wire.Route
-	frame := p.next()
-	require.NoError(t, route.Decode(frame), "got %x, want a ROUTE with the number of the event that follows", frame)
-	require.EqualValues(t, 6, route.Seq)
+	require.NoError(t, route.Decode(frames[0]), "got %x, want a ROUTE with the number of the event that follows", frames[0])
+	require.Equal(t, wire.Route{Route: connect.Route, Seq: 6, Begin: true}, route)
+	_, _, payload, err := wire.ParseEvent(p.next())
+	require.NoError(t, err)
+	require.Equal(t, `"heard"`, string(payload))
+}
+
+// TestNumberOfEventUnderWay: an event that was being emitted while interest
+// ended and began again is not counted: its number is below the one the peer was
+// told.
+func TestNumberOfEventUnderWay(t *testing.T) {
+	p := newPeer(t)
+	kitchen, err := p.reg.Connect("kitchen", sig.Spec{Events: []sig.Name{"temp"}})
+	require.NoError(t, err)
+	p.send(p.welcome())
+	var connect wire.Connect
+	require.NoError(t, connect.Decode(p.await(wire.TypeConnect)))
+	p.send(wire.Connected{Sender: connect.Sender, Wanted: []uint32{0}})
+	p.round()
+
+	late := slowly{make(chan struct{}), make(chan struct{})}
+	emitted := make(chan error)
+	go func() { emitted <- kitchen.Emit("temp", late) }()
+	<-late.begun
+	p.send(wire.Want{Route: connect.Route, On: false}, wire.Want{Route: connect.Route, On: true})
+	frames := p.frames()
+	require.Len(t, frames, 1)
+	require.Equal(t, wire.Route{Route: connect.Route, Seq: 2, Begin: true}.Append(nil), frames[0])
+	close(late.finish)
+	require.NoError(t, <-emitted)
+	require.NoError(t, kitchen.Emit("temp", "heard"))
+	_, _, payload, err := wire.ParseEvent(p.next())
+	require.NoError(t, err)
+	require.Equal(t, `"heard"`, string(payload))
 }
 
 // TestGapAfterInterestCameBack: interest that ended before the first event came,

@@ -112,7 +112,9 @@ func (or *outRoute) pushOffline(em *sig.Emission) error {
 	}
 	if l.refuse {
 		l.mu.Lock()
-		or.countLocked(em.Seq()) // subscribers over there miss it
+		if !or.late(em.Seq()) {
+			or.number++ // subscribers over there miss it
+		}
 		l.mu.Unlock()
 		return sig.NewError(sig.CodeNotConnected, "the router cannot be reached, and what is emitted meanwhile is refused")
 	}
@@ -134,7 +136,11 @@ func (or *outRoute) keep(it offlineItem, ours bool) {
 		return
 	}
 	if ours {
-		it.seq = or.countLocked(it.seq)
+		if or.late(it.seq) {
+			return
+		}
+		or.number++
+		it.seq = or.number
 	}
 	if l.sess != nil { // back this moment
 		l.sess.keptLocked(it)

@@ -91,6 +91,9 @@ func (l *link) close(s *session) {
 	}
 	watch := s.watch
 	l.mu.Unlock()
+	if l.role == wire.RoleClient {
+		l.wantAll()
+	}
 	if watch != nil {
 		watch.stop()
 	}
@@ -124,21 +127,23 @@ func (s *session) endSenders(reason *sig.Error, next func(func())) {
 	}
 }
 
-// positionsLocked tells where the routes of a sender go on that the peer has
-// been told numbers of, on this connection or an earlier one: what is missing
-// behind the last event, and is the last for a while, would otherwise be missed
-// in silence. told is what the peer expects after what was kept.
+// positionsLocked tells where the routes of a sender go on that the peer wants:
+// what is missing in front of the first event or behind the last, for a while,
+// would otherwise be missed in silence. told is what the peer expects after what
+// was kept.
 func (s *session) positionsLocked(a *announced, told map[*outRoute]uint64) {
 	for _, or := range a.routes {
 		ir := origin(or.rt)
 		switch {
-		case !or.seen.Load(), ir == nil && !or.counting:
-			continue // there is nothing to go on from
+		case !or.wanted:
+			continue
 		case ir == nil:
-			s.startRouteLocked(or, or.number+1)
+			if or.rt.Sender().Bridge() == nil {
+				s.startRouteLocked(or, or.number+1)
+			} // else its owner is about to tell
 			continue
 		}
-		if at := max(ir.position.Load(), told[or], 1); at != told[or] {
+		if at := max(ir.position.Load(), told[or]); at != told[or] {
 			or.started.Store(nil)
 			s.startRouteLocked(or, at)
 		}

@@ -36,8 +36,10 @@ func (s *session) read() {
 		}
 		s.heard.Store(true)
 		s.link.stats.bytesIn.Add(uint64(len(batch)))
+		s.begins.busy()
 		err = s.handle(batch)
 		s.flush()
+		s.rest()
 		if &batch[0] != &buf[0] { // a frame larger than the buffer
 			freeBuffer(buf)
 			buf = batch

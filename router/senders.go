@@ -28,7 +28,7 @@ func (s *session) onConnect(e *wire.Connect) error {
 	for i := range e.Events {
 		ir := &inRoute{sess: s, number: e.Route + uint32(i), next: 1, missed: since}
 		if i < len(at) {
-			ir.next, ir.known = at[i].next, at[i].known
+			ir.next, ir.known, ir.past = at[i].next, at[i].known, at[i].known
 		}
 		ir.taken = ir.takenHere
 		ps.routes = append(ps.routes, ir)
@@ -108,6 +108,7 @@ func (s *session) connectPeer(ps *peerSender, next func(func())) error {
 func (s *session) adoptRoutes(ps *peerSender) {
 	l, sender := s.link, ps.sender
 	l.node.hold(sender)
+	defer s.tellPositions(ps)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var wanted []uint32

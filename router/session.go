@@ -68,6 +68,7 @@ type session struct {
 	large   bool
 	wants   map[sig.Pattern]struct{} // what the peer asked for
 
+	begins   begins
 	bySender map[*sig.Sender]*peerSender // guarded by link.mu
 
 	// peers makes registering and ending the peer's senders one step; held

@@ -170,8 +170,12 @@ func (s *session) onSync(e *wire.Sync) error {
 	l.group.Go(func() { // ends within SyncPatience
 		var wg sync.WaitGroup
 		for _, other := range l.node.others(l) {
-			if to, b, _ := other.outstanding(); b != nil {
+			to, b, _ := other.outstanding()
+			if b != nil {
 				wg.Go(func() { to.awaitPatiently(s.ctx, b) })
+			}
+			if to != nil {
+				to.awaitBegins(s.ctx)
 			}
 		}
 		wg.Wait()

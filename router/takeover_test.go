@@ -35,6 +35,7 @@ func TestTakenOverSenderIsSilent(t *testing.T) {
 	require.Equal(t, wire.CodeNameTaken, told.Code)
 	desk.await(wire.TypeDisconnect)
 	desk.await(wire.TypeConnect)
+	desk.await(wire.TypeRoute)
 
 	first.send(event{0, `"late"`}, wire.Lost{Route: 0, Count: 3, Reason: 2}, wire.Route{Route: 0, Seq: 9}, event{0, `"later"`})
 	first.round()

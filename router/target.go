@@ -18,15 +18,18 @@ type outRoute struct {
 	id   uint32
 
 	// started is the connection on which the peer knows the number of the next
-	// event (ROUTE was sent). Of a remote route only its owner's reader sets
-	// it, of a local one whoever holds the link's lock; anybody may set nil.
+	// event (ROUTE was sent). Of a remote route only its owner's reader sets it,
+	// or whoever has found that reader at rest; of a local one whoever holds the
+	// link's lock; anybody may set nil.
 	started atomic.Pointer[session]
-	seen    atomic.Bool // a peer was told a number of it, on this connection or an earlier one
+	// begins: the peer has begun to want the route, and the next ROUTE says so.
+	begins atomic.Bool
 
 	// Guarded by link.mu.
 	gone     bool   // the sender has left
-	counting bool   // number goes on by one with each event
-	number   uint64 // of the latest event of this process
+	wanted   bool   // by the peer
+	begun    uint64 // the latest event of this process when the peer began to want the route
+	number   uint64 // the peer's count of them: exact also when emitters overtake each other
 	reserved int    // places promised to EmitWait
 	sizes    []int  // payload bytes of each held-back event under way, oldest first
 	bytes    int    // their sum
@@ -68,13 +71,16 @@ func (s *session) push(or *outRoute, em *sig.Emission) (done bool, err error) {
 		defer or.wakeLocked()
 	}
 	held := em.Held() && s.features&wire.FeatureHeld != 0
-	if or.gone {
+	switch {
+	case or.gone:
 		return true, sig.NewError(sig.CodeNotConnected, quoted(or.rt.Sender().Name()))
-	}
-	if !or.of.known.Load() {
+	case !or.of.known.Load():
 		return true, nil // too large to be announced there, which was logged
+	case or.late(em.Seq()):
+		return true, nil
 	}
-	s.startRouteLocked(or, or.countLocked(em.Seq()))
+	or.number++
+	s.startRouteLocked(or, or.number)
 	if err != nil {
 		s.controlLocked(wire.Lost{Route: or.id, Count: 1, Reason: uint8(sig.LossBadPayload)}.Append(nil))
 		l.stats.lost(sig.LossBadPayload, 1)
@@ -87,34 +93,25 @@ func (s *session) push(or *outRoute, em *sig.Emission) (done bool, err error) {
 // eventOverhead is the most that an EVENT's header takes.
 const eventOverhead = 1 + 5
 
-// countLocked numbers an event of this process: from the route's own count when
-// the peer begins to want it, and one by one from there, which is exact also
-// when several goroutines emit and overtake each other on the way here.
-func (or *outRoute) countLocked(seq uint64) uint64 {
-	if !or.counting {
-		or.counting, or.number = true, seq
-		return seq
-	}
-	or.number++
-	return or.number
-}
-
-// pauseLocked notes that the peer does not want the route, or begins to: the
-// numbers in between are no loss.
-func (or *outRoute) pauseLocked() {
-	or.counting = false
-	or.started.Store(nil)
-}
+// late reports whether an event of this process comes too late: its emission was
+// under way when the peer ceased to want the route, or when it began to want it
+// again and was told the number of the next one. Call it with the link's lock
+// held.
+func (or *outRoute) late(seq uint64) bool { return !or.wanted || seq <= or.begun }
 
 // startRouteLocked tells the peer the number of the route's next event.
 func (s *session) startRouteLocked(or *outRoute, seq uint64) {
 	if or.started.Load() == s {
 		return
 	}
-	or.started.Store(s)
-	or.seen.Store(true)
 	var scratch [32]byte
-	s.out.control(wire.Route{Route: or.id, Seq: max(seq, 1)}.Append(scratch[:0]))
+	s.out.control(or.startsAt(s, seq).Append(scratch[:0]))
+}
+
+// startsAt is the ROUTE that a peer is told next.
+func (or *outRoute) startsAt(s *session, seq uint64) wire.Route {
+	or.started.Store(s)
+	return wire.Route{Route: or.id, Seq: max(seq, 1), Begin: or.begins.Swap(false)}
 }
 
 // eventLocked queues one event.

@@ -307,7 +307,7 @@ var table = map[wire.Type]cases{
 	},
 	wire.TypeRoute: {
 		valid: []valid{
-			{"from the first event on", &wire.Route{Route: 5, Seq: 1}},
+			{"from the first event on", &wire.Route{Route: 5, Seq: 1, Begin: true}},
 			{"after a gap", &wire.Route{Route: 5, Seq: 1000}},
 			{"greatest numbers", &wire.Route{Route: maxU32, Seq: maxU64}},
 		},

@@ -8,23 +8,24 @@ import (
 // Route sets the count of a route: its next event is the Seq-th that the
 // sender emitted on it in this life.
 //
-//	+----+-------+-----+
-//	|0x0d| route | seq |
-//	+----+-------+-----+
+//	+---------+-------+-----+
+//	|0x0d/0x2d| route | seq |
+//	+---------+-------+-----+
 type Route struct {
 	Route uint32
 	Seq   uint64 // from 1
+	Begin bool   // the receiver begins to get the route: what came before was not meant for it
 }
 
 // Append appends the envelope to dst.
 func (e Route) Append(dst []byte) []byte {
-	return appendUint(appendUint(append(dst, byte(TypeRoute)), uint64(e.Route)), e.Seq)
+	return appendUint(appendUint(appendHead(dst, TypeRoute, FlagBegin, e.Begin), uint64(e.Route)), e.Seq)
 }
 
 // Decode reads the envelope from frame.
 func (e *Route) Decode(frame []byte) error {
 	r := open(frame, TypeRoute)
-	*e = Route{Route: r.uint32("route"), Seq: r.uvarint("seq")}
+	*e = Route{Route: r.uint32("route"), Seq: r.uvarint("seq"), Begin: r.f&FlagBegin != 0}
 	if e.Seq == 0 {
 		r.fail(CodeProtocol, "seq", "zero, numbering begins at 1")
 	}

@@ -81,6 +81,7 @@ const (
 	FlagDefault Flags = 0x20 // CONNECT: the sender has a default handler
 	FlagYours   Flags = 0x20 // DISCONNECT: the number is one the receiver assigned
 	FlagOn      Flags = 0x20 // WANT: wanted; clear: no longer wanted
+	FlagBegin   Flags = 0x20 // ROUTE: the receiver begins to get the route; a jump of the number is no loss
 	FlagHeld    Flags = 0x20 // EVENT: held back by its emitter; takes and returns credit
 
 	typeMask byte = 0x1f
@@ -92,6 +93,7 @@ var legalFlags = [32]Flags{
 	TypeConnect:    FlagDefault,
 	TypeDisconnect: FlagYours,
 	TypeWant:       FlagOn,
+	TypeRoute:      FlagBegin,
 	TypeEvent:      FlagHeld,
 }
 

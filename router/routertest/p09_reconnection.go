@@ -11,9 +11,13 @@ import (
 
 var reconnection = []promise{
 	{name: "P9/connection lost again and again", where: joined, run: lostAgain},
+	{name: "P9/connection lost before the first event", where: joined, run: lostBeforeFirst},
+	{name: "P9/connection lost before the last event", where: joined, run: lostBeforeLast},
 	{name: "P9/offline, kept", where: fromClient, run: offlineKept},
 	{name: "P9/offline, more than is kept", where: fromClient, run: offlineOverflow},
 	{name: "P9/offline, refused", where: fromClient, run: offlineRefused},
+	{name: "P9/offline, when nobody had wanted it", where: fromClient, run: offlineUnwanted},
+	{name: "P9/offline, refused when nobody had wanted it", where: fromClient, run: offlineUnwantedRefused},
 	{name: "P9/offline, sender leaves", where: fromClient, run: offlineLeaves},
 	{name: "P9/held-back emission waits for the connection", where: fromClient, run: heldBackOffline},
 	{name: "P9/server restarted", where: connections, run: serverRestarted},
@@ -42,6 +46,51 @@ func lostAgain(k *kit) {
 	delivered, lost := k.account(e.heard.all(), "temp", 1, n+1)
 	k.Logf("%d delivered, %d announced as lost", delivered, lost)
 	k.inLives(e, "kitchen")
+}
+
+// lostBeforeFirst cuts the connections before any event of a sender that is known
+// has arrived.
+func lostBeforeFirst(k *kit) {
+	s := k.open(options{})
+	e := k.listen(s.to, "kitchen", sig.Any, nil)
+	sp := k.connect(s, "kitchen", sig.Spec{Events: []sig.Name{"temp"}})
+	e.await("kitchen #connect")
+	k.must(e.sub.InForce(k.ctx), "in force")
+	sp.say("temp", 1, 200)
+	back := cut(k, s.clients...)
+	sp.say("temp", 201, 400)
+	back()
+	sp.say("temp", 401, 401)
+	sp.finish()
+	delivered, lost := k.account(e.heard.all(), "temp", 1, 401)
+	k.Logf("%d delivered, %d announced as lost", delivered, lost)
+}
+
+// lostBeforeLast cuts the connections, and nothing of what is lost then is
+// followed by another event.
+func lostBeforeLast(k *kit) {
+	s := k.open(options{})
+	e := k.listen(s.to, "kitchen", sig.Any, nil)
+	sp := k.connect(s, "kitchen", sig.Spec{Events: []sig.Name{"temp"}})
+	sp.say("temp", 1, 1)
+	sp.finish()
+	sp.say("temp", 2, 200)
+	back := cut(k, s.clients...)
+	sp.say("temp", 201, 400)
+	back()
+	heard := e.heard.await(k, "400 events and losses", func(events []sig.Event) bool {
+		n := 0
+		for _, ev := range events {
+			if lost, ok := ev.Data.(sig.Lost); ok {
+				n += int(lost.Count)
+			} else if ev.Name == "temp" {
+				n++
+			}
+		}
+		return n >= 400
+	})
+	delivered, lost := k.account(heard, "temp", 1, 400)
+	k.Logf("%d delivered, %d announced as lost", delivered, lost)
 }
 
 // inLives checks that a sender's events lie between #connect and #disconnect.
@@ -146,6 +195,34 @@ func offlineRefused(k *kit) {
 	if _, lost := k.account(e.heard.all(), "temp", 1, 8); lost != 1 {
 		k.Errorf("P9: one event was refused, but %d are announced as lost", lost)
 	}
+}
+
+// offlineUnwanted: whether anybody wants an event by then, nobody can say
+// without a connection.
+func offlineUnwanted(k *kit) {
+	s := k.open(options{})
+	sp := k.connect(s, "kitchen", sig.Spec{Events: []sig.Name{"temp"}})
+	sp.finish() // the peer has said by now that nobody wants temp
+	again := s.offline(k)
+	e := k.listen(s.to, "kitchen", "temp", nil)
+	sp.say("temp", 1, 5)
+	again()
+	sp.say("temp", 6, 6)
+	sp.finish()
+	if _, lost := k.account(e.heard.all(), "temp", 1, 6); lost > 0 {
+		k.Errorf("P9: %d were lost of what is kept while there is no connection", lost)
+	}
+}
+
+func offlineUnwantedRefused(k *kit) {
+	s := k.open(options{offline: router.OfflineRefuse})
+	sp := k.connect(s, "kitchen", sig.Spec{Events: []sig.Name{"temp"}})
+	sp.finish()
+	again := s.offline(k)
+	k.is(sp.Emit("temp", k.num(1)), sig.ErrNotConnected, "P9: emitting without a connection")
+	again()
+	sp.finish()
+	k.must(sp.Emit("temp", k.num(2)), "emit")
 }
 
 // offlineLeaves: a sender that leaves without a connection still says what it

@@ -46,10 +46,6 @@ type Options struct {
 	Payload func(n int64) any
 	// Number is the inverse of Payload; the default is sig.Data[int64].
 	Number func(payload any) (int64, error)
-	// FalseGaps allows #lost events that say that a connection was lost although
-	// none was: interest that ends and comes back at once, while a router is
-	// being told, can look like that. What is really missing is found anyway.
-	FalseGaps bool
 	// Patience is how long to wait for what must arrive, default 10 s.
 	Patience time.Duration
 }

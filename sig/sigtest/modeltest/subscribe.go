@@ -85,9 +85,6 @@ func (s *script) start(l *listener) (err error) {
 }
 
 func (s *script) heardLost(l *listener, lost sig.Lost) {
-	if s.opts.FalseGaps && lost.Reason == sig.LossConnection {
-		return
-	}
 	l.wrong("P7: %v, although there was room", lost)
 }
 
