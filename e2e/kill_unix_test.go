@@ -56,8 +56,8 @@ func TestKillServer(t *testing.T) {
 			k := count(t, publisher, "ticker", "cbor", c.emit, 0)
 			on := func() {
 				t.Helper()
-				goal := heard.told() + 500
-				await(t, "the stream to go on", func() bool { return heard.told() >= goal })
+				goal := heard.arrived() + 500
+				await(t, "the stream to go on", func() bool { return heard.arrived() >= goal })
 			}
 			on()
 			const kills = 3

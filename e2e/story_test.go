@@ -144,6 +144,13 @@ func (s *story) told() uint64 {
 	return s.next - 1
 }
 
+// arrived is how many events have come.
+func (s *story) arrived() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.delivered
+}
+
 // String tells the story.
 func (s *story) String() string {
 	s.mu.Lock()

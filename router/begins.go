@@ -104,6 +104,16 @@ func (or *outRoute) beginLocked() {
 	}
 }
 
+// beginFreshLocked is beginLocked for all routes of a sender that the peer is
+// taken to want: it knows their numbers, as nothing has been emitted yet.
+func (s *session) beginFreshLocked(a *announced) {
+	for _, or := range a.routes {
+		or.wanted, or.begun, or.number = true, 0, 0
+		or.begins.Store(false)
+		or.started.Store(s)
+	}
+}
+
 // add tells the number of a remote route's next event, or leaves that to its
 // reader. Call it with the lock of or's link held.
 func (b *begins) add(or *outRoute, ir *inRoute) {

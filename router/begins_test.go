@@ -77,9 +77,29 @@ func TestNumberFromTheOwnerOnly(t *testing.T) {
 	desk := h.guest(wire.Hello{ID: wire.NodeID{9}})
 	desk.send(wire.Subscribe{Sender: "kitchen", Event: "temp"})
 	require.Equal(t, []wire.Type{wire.TypeConnect}, desk.round())
-	pi.await(wire.TypeWant)
-	pi.send(wire.Route{Route: 0, Seq: 5, Begin: true}) // nothing was emitted
+	var want wire.Want
+	require.NoError(t, want.Decode(pi.await(wire.TypeWant)))
+	pi.send(wire.Route{Route: 0, Seq: 5, Begin: true, Turn: want.Turn}) // nothing was emitted
 	require.Equal(t, []wire.Route{{Route: 0, Seq: 5, Begin: true}}, routesOf(t, desk.next()))
+}
+
+// TestIgnoredUntilTheAnswer: what the owner sends before it has heard that its
+// event is wanted again belongs to an interest that has ended. A subscriber that
+// has counted on a connection before finds out how much it has missed (P7).
+func TestIgnoredUntilTheAnswer(t *testing.T) {
+	h := newHub(t, router.Limits{})
+	e := listens(t, h.reg)
+	pi := kitchenSays(h, 1)
+	pi.send(event{0, "1"})
+	require.Equal(t, 1, receive(t, h.ctx, e.heard))
+	e.sub.Unsubscribe()
+	e = listens(t, h.reg)
+	defer e.sub.Unsubscribe()
+	pi.send(event{0, "2"}, wire.Route{Route: 0, Seq: 7}, event{0, "7"}, wire.Lost{Route: 0, Count: 1, Reason: 2})
+	pi.send(wire.Route{Route: 0, Seq: 9, Begin: true, Turn: 1}, event{0, "9"}) // the answer to an earlier WANT
+	pi.send(wire.Route{Route: 0, Seq: 10, Begin: true, Turn: 2}, event{0, "10"})
+	require.Equal(t, 10, receive(t, h.ctx, e.heard))
+	require.Empty(t, e.lost)
 }
 
 // TestNoGapWhereInterestBegins: subscribing, unsubscribing and subscribing again

@@ -31,8 +31,9 @@ type remembered struct {
 
 // position is where one route of a sender stood.
 type position struct {
-	next  uint64
-	known bool
+	next    uint64
+	known   bool
+	awaited bool // it was wanted, and the connection was lost before its number came
 }
 
 func (g *gapMemory) remember(l life, at []position, since uint64) {

@@ -93,7 +93,7 @@ func TestGapBehindInterestThatCameAndWent(t *testing.T) {
 	pi := h.pi(2)
 	listens(t, h.reg).sub.Unsubscribe()
 	e := listens(t, h.reg)
-	pi.send(wire.Route{Route: 0, Seq: 1}, event{0, "1"})
+	pi.send(wire.Route{Route: 0, Seq: 1, Begin: true, Turn: 3}, event{0, "1"}) // wanted, not wanted, wanted
 	require.Equal(t, 1, receive(t, h.ctx, e.heard))
 	h.losesThem(pi)
 	h.pi(3).send(wire.Route{Route: 0, Seq: 10}, event{0, "10"})
@@ -109,7 +109,7 @@ func TestNoGapBeforeASubscription(t *testing.T) {
 	pi := h.pi(2)
 	first := listens(t, h.reg)
 	stays := listens(t, h.reg)
-	pi.send(wire.Route{Route: 0, Seq: 1}, event{0, "1"})
+	pi.send(wire.Route{Route: 0, Seq: 1, Begin: true, Turn: 1}, event{0, "1"})
 	require.Equal(t, 1, receive(t, h.ctx, first.heard))
 	h.losesThem(pi)
 	first.sub.Unsubscribe()

@@ -17,9 +17,12 @@ type inRoute struct {
 	sess   *session
 	number uint32
 	rt     atomic.Pointer[sig.Route] // nil: the sender was refused or has left, its events are ignored
-	lapsed atomic.Bool               // nobody here wanted it for a while: the next ROUTE is no gap
-	ended  atomic.Bool               // the sender has left or was refused: what still comes is ignored
-	since  uint64                    // if not 0, losses concern only the subscriptions there were by then
+	// lapsed: nobody here wanted it for a while. What still comes is ignored,
+	// until the ROUTE of the latest turn; that is no gap.
+	lapsed atomic.Bool
+	turn   uint32      // counts the changes of that; guarded by the link's mutex
+	ended  atomic.Bool // the sender has left or was refused: what still comes is ignored
+	since  uint64      // if not 0, losses concern only the subscriptions there were by then
 	// position is next as of the last flush, for other goroutines; 0: not told
 	// on this connection.
 	position atomic.Uint64
@@ -29,6 +32,7 @@ type inRoute struct {
 	next    uint64 // number of the next event
 	known   bool   // next is right,
 	past    bool   // but as of an earlier connection: the peer has yet to say where it stands now
+	awaited bool   // it has not said so on an earlier connection, and something may be lost
 	missed  uint64 // since, for what was lost with an earlier connection; until that is known
 	outs    []outRef
 	outsFor []sig.Target // what outs was made from
@@ -145,7 +149,7 @@ func (s *session) event(batch []byte, at, end int) error {
 	s.arrived++
 	s.publish(ir)
 	rt := ir.rt.Load()
-	gone := rt == nil || ir.ended.Load()
+	gone := rt == nil || ir.ended.Load() || ir.lapsed.Load()
 	held := flags&wire.FlagHeld != 0
 	local := !gone && rt.HasLocal()
 	if held {

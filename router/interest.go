@@ -65,16 +65,22 @@ func (s *session) onRoute(e *wire.Route) error {
 	if ir == nil {
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("ROUTE of route %d, which was not announced", e.Route))
 	}
-	lapsed := ir.lapsed.Swap(!ir.wanted()) // of what nobody wants, nothing is a gap
+	lapsed, begins := s.resume(ir, e)
+	if lapsed && !begins {
+		return nil
+	}
 	unbroken := ir.known && !lapsed
 	if unbroken && e.Seq < ir.next {
 		return nil // told before the peer knew how far it had come
 	}
-	if unbroken && e.Seq > ir.next && (ir.past || !e.Begin) {
+	switch {
+	case unbroken && e.Seq > ir.next && (ir.past || !e.Begin):
 		s.lostHere(ir.forThoseBy(ir.missed), e.Seq-ir.next, sig.LossConnection)
+	case ir.awaited && !lapsed && e.Seq > 1:
+		s.lostHere(ir.forThoseBy(ir.missed), 0, sig.LossConnection) // nobody knows how many
 	}
 	first := ir.past || !ir.known
-	ir.known, ir.past, ir.missed = true, false, 0
+	ir.known, ir.past, ir.awaited, ir.missed = true, false, false, 0
 	if first || lapsed || e.Seq != ir.next {
 		ir.next = e.Seq
 		ir.restart(e.Begin)
@@ -82,8 +88,27 @@ func (s *session) onRoute(e *wire.Route) error {
 	return nil
 }
 
-// wanted reports whether anybody wants the route's events now. A client sends
-// some that nobody does: until it is told, and those that cross the telling.
+// resume reports whether interest in the route had lapsed, and whether it begins
+// again with this ROUTE. To a server it does with the answer to the latest WANT:
+// what was under way before that belongs to what was wanted before.
+func (s *session) resume(ir *inRoute, e *wire.Route) (lapsed, begins bool) {
+	if !ir.lapsed.Load() {
+		return false, false
+	}
+	wanted := ir.wanted() // may need the registry's lock
+	l := s.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.role == wire.RoleServer {
+		wanted = e.Begin && e.Turn > 0 && e.Turn == ir.turn
+	}
+	if wanted {
+		ir.lapsed.Store(false)
+	}
+	return true, wanted
+}
+
+// wanted reports whether anybody wants the route's events now.
 func (ir *inRoute) wanted() bool {
 	rt := ir.rt.Load()
 	return rt != nil && (rt.HasLocal() || len(rt.Targets()) > 0)
@@ -115,6 +140,9 @@ func (s *session) onLost(e *wire.Lost) error {
 	ir := s.in.get(e.Route)
 	if ir == nil {
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("LOST of route %d, which was not announced", e.Route))
+	}
+	if ir.lapsed.Load() {
+		return nil
 	}
 	s.lostHere(ir, e.Count, sig.LossReason(e.Reason))
 	first := ir.next

@@ -162,7 +162,7 @@ func (l *link) SenderConnected(s *sig.Sender) (wantsAll bool) {
 		l.byRoute[or.id] = or
 	}
 	if l.sess != nil {
-		l.sess.announceLocked(a)
+		l.sess.announceLocked(a, s.Fresh())
 		l.unsynced = l.unsynced || l.role == wire.RoleClient // a barrier tells that the name is granted
 	}
 	return l.role == wire.RoleClient
@@ -250,12 +250,13 @@ func (l *link) Wanted(rt *sig.Route, on bool) {
 		l.early[rt] = on
 		return
 	}
+	ir.turn++
 	if !on {
 		ir.lapsed.Store(true)
 	}
 	if l.role == wire.RoleServer && l.sess == ir.sess && l.sess != nil {
 		l.unsynced = l.unsynced || on
-		l.sess.controlLocked(wire.Want{Route: ir.number, On: on}.Append(nil))
+		l.sess.controlLocked(wire.Want{Route: ir.number, On: on, Turn: ir.turn}.Append(nil))
 	}
 }
 
@@ -268,7 +269,9 @@ func (l *link) Target(rt *sig.Route) sig.Target {
 		return nil
 	}
 	or := a.routes[rt.Index()]
-	or.beginLocked()
+	if !or.wanted { // else since it was announced
+		or.beginLocked()
+	}
 	return or
 }
 
@@ -327,14 +330,17 @@ func (l *link) Request(ctx context.Context, s *sig.Sender, method sig.Name, data
 
 // announceLocked announces a sender. One that is too large for the peer to take
 // in is unknown there, which is logged.
-func (s *session) announceLocked(a *announced) {
+func (s *session) announceLocked(a *announced, fresh bool) {
 	p := a.sender.Presence()
 	frame := wire.Connect{
 		Sender: a.info.number, Route: a.info.base, Epoch: a.sender.Epoch(),
-		Name: string(p.Sender), Events: texts(p.Events), Requests: texts(p.Requests), Default: p.Default,
+		Name: string(p.Sender), Events: texts(p.Events), Requests: texts(p.Requests), Default: p.Default, Fresh: fresh,
 	}.Append(nil)
 	a.numbered = len(frame) <= s.maxFrame && !a.info.numberless
 	a.known.Store(a.numbered)
+	for _, or := range a.routes {
+		or.turn.Store(0)
+	}
 	if a.info.numberless {
 		s.link.log.Error("sender not announced: all numbers of routes are in use", "sender", p.Sender, "peer", s.describe(), "events", len(p.Events))
 		return
@@ -345,6 +351,9 @@ func (s *session) announceLocked(a *announced) {
 		return
 	}
 	s.controlLocked(frame)
+	if fresh && s.link.role == wire.RoleClient {
+		s.beginFreshLocked(a)
+	}
 }
 
 // disconnectFrame tells that a sender has left, and whether that was because

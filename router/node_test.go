@@ -17,7 +17,7 @@ func TestGapMemoryIsBounded(t *testing.T) {
 	at, _ := g.recall(life{"s", 2})
 	require.Nil(t, at)
 	at, since := g.recall(life{"s", 4})
-	require.Equal(t, []position{{4, true}}, at)
+	require.Equal(t, []position{{next: 4, known: true}}, at)
 	require.EqualValues(t, 7, since)
 	at, _ = g.recall(life{"s", 4})
 	require.Nil(t, at, "a position is used once")

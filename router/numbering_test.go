@@ -45,10 +45,7 @@ func TestNumberAfterLateEvent(t *testing.T) {
 	frames := p.frames()
 	require.NoError(t, kitchen.Emit("temp", "heard"))
 
-	require.Len(t, frames, 1)
-	var route wire.Route
-	require.NoError(t, route.Decode(frames[0]), "got %x, want a ROUTE with the number of the event that follows", frames[0])
-	require.Equal(t, wire.Route{Route: connect.Route, Seq: 6, Begin: true}, route)
+	require.Equal(t, []wire.Route{{Route: connect.Route, Seq: 6, Begin: true}}, routesOf(t, frames...), "the number of the event that follows")
 	_, _, payload, err := wire.ParseEvent(p.next())
 	require.NoError(t, err)
 	require.Equal(t, `"heard"`, string(payload))
@@ -73,8 +70,7 @@ func TestNumberOfEventUnderWay(t *testing.T) {
 	<-late.begun
 	p.send(wire.Want{Route: connect.Route, On: false}, wire.Want{Route: connect.Route, On: true})
 	frames := p.frames()
-	require.Len(t, frames, 1)
-	require.Equal(t, wire.Route{Route: connect.Route, Seq: 2, Begin: true}.Append(nil), frames[0])
+	require.Equal(t, []wire.Route{{Route: connect.Route, Seq: 2, Begin: true}}, routesOf(t, frames...))
 	close(late.finish)
 	require.NoError(t, <-emitted)
 	require.NoError(t, kitchen.Emit("temp", "heard"))

@@ -104,7 +104,7 @@ func (b *offlineBuffer) empty() map[*announced][]offlineItem {
 // pushOffline keeps or refuses an event, as the client was told to.
 func (or *outRoute) pushOffline(em *sig.Emission) error {
 	l := or.link
-	if em.Held() {
+	if em.Reserved() {
 		or.Release()
 	}
 	if l.role == wire.RoleServer {

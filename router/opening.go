@@ -52,7 +52,8 @@ func (l *link) openLocked(s *session) (waited []*outRoute) {
 			}
 			or.forgetHeld()
 		}
-		if s.announceLocked(a); a.known.Load() {
+		fresh := a.sender.Bridge() == nil && a.sender.Fresh()
+		if s.announceLocked(a, fresh); a.known.Load() {
 			s.positionsLocked(a, s.flushOfflineLocked(items[a]))
 		}
 		if a.left {
@@ -156,7 +157,8 @@ func (s *session) positionsLocked(a *announced, told map[*outRoute]uint64) {
 func (s *session) rememberPosition(ps *peerSender) {
 	at := make([]position, len(ps.routes))
 	for i, ir := range ps.routes {
-		at[i] = position{ir.next, ir.known && !ir.lapsed.Load()}
+		unbroken := !ir.lapsed.Load()
+		at[i] = position{next: ir.next, known: ir.known && unbroken, awaited: !ir.known && unbroken}
 	}
 	n := s.link.node
 	n.gaps.remember(life{ps.sender.Name(), ps.sender.Epoch()}, at, n.reg.Subscriptions())

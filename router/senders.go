@@ -28,7 +28,11 @@ func (s *session) onConnect(e *wire.Connect) error {
 	for i := range e.Events {
 		ir := &inRoute{sess: s, number: e.Route + uint32(i), next: 1, missed: since}
 		if i < len(at) {
-			ir.next, ir.known, ir.past = at[i].next, at[i].known, at[i].known
+			ir.next, ir.known, ir.past, ir.awaited = at[i].next, at[i].known, at[i].known, at[i].awaited
+		}
+		if e.Fresh && !ir.known && !ir.awaited {
+			ir.known = true
+			ir.position.Store(ir.next)
 		}
 		ir.taken = ir.takenHere
 		ps.routes = append(ps.routes, ir)
@@ -86,7 +90,7 @@ func (s *session) connectPeer(ps *peerSender, next func(func())) error {
 		return sig.NewError(sig.CodeConnectionLost, s.describe())
 	}
 	e := &ps.connect
-	spec := sig.RemoteSpec{Events: names(e.Events), Requests: names(e.Requests), Default: e.Default, Epoch: e.Epoch}
+	spec := sig.RemoteSpec{Events: names(e.Events), Requests: names(e.Requests), Default: e.Default, Fresh: e.Fresh, Epoch: e.Epoch}
 	sender, notice, err := s.link.bridge.Connect(sig.Name(e.Name), spec)
 	if err != nil {
 		if s.link.role == wire.RoleClient && errors.Is(err, sig.ErrNameTaken) {
@@ -118,6 +122,8 @@ func (s *session) adoptRoutes(ps *peerSender) {
 		rt.User().(*routeInfo).in.Store(ir)
 		if l.early[rt] {
 			wanted = append(wanted, uint32(i))
+		} else {
+			ir.lapsed.Store(true)
 		}
 		delete(l.early, rt)
 		ir.rt.Store(rt)
@@ -272,6 +278,9 @@ func (s *session) onWant(e *wire.Want) error {
 	l := s.link
 	l.mu.Lock()
 	or := l.byRoute[e.Route]
+	if or != nil && e.On {
+		or.turn.Store(e.Turn)
+	}
 	l.mu.Unlock()
 	if or != nil { // nil: has left meanwhile
 		l.bridge.Want(or.rt, e.On)

@@ -24,6 +24,7 @@ type outRoute struct {
 	started atomic.Pointer[session]
 	// begins: the peer has begun to want the route, and the next ROUTE says so.
 	begins atomic.Bool
+	turn   atomic.Uint32 // of the WANT by which it has begun; 0: of none
 
 	// Guarded by link.mu.
 	gone     bool   // the sender has left
@@ -66,7 +67,7 @@ func (s *session) push(or *outRoute, em *sig.Emission) (done bool, err error) {
 	if l.sess != s {
 		return false, nil
 	}
-	if em.Held() {
+	if em.Reserved() {
 		or.reserved--
 		defer or.wakeLocked()
 	}
@@ -111,7 +112,11 @@ func (s *session) startRouteLocked(or *outRoute, seq uint64) {
 // startsAt is the ROUTE that a peer is told next.
 func (or *outRoute) startsAt(s *session, seq uint64) wire.Route {
 	or.started.Store(s)
-	return wire.Route{Route: or.id, Seq: max(seq, 1), Begin: or.begins.Swap(false)}
+	e := wire.Route{Route: or.id, Seq: max(seq, 1), Begin: or.begins.Swap(false)}
+	if e.Begin {
+		e.Turn = or.turn.Load()
+	}
+	return e
 }
 
 // eventLocked queues one event.

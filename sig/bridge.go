@@ -41,7 +41,8 @@ type Peer interface {
 	// routes are not wanted until it says so, perhaps before Connect returns.
 	Wanted(rt *Route, on bool)
 	// Target (locked) returns the target for rt towards this peer, the same
-	// object each time for the same rt.
+	// object each time for the same rt: the peer begins to want the route. An
+	// emission whose Seq is greater than rt.Seq is now will be pushed to it.
 	Target(rt *Route) Target
 	// Detached (locked) tells that this bridge's Subscribe patterns no longer
 	// match rt. An emission under way may still push.
@@ -65,9 +66,11 @@ type Refuser interface {
 // be called from several goroutines at once.
 type Target interface {
 	// Push sends the event. It never blocks; it runs on the emitting goroutine.
+	// A target that the route no longer has may still be pushed to by emissions
+	// that are under way.
 	Push(em *Emission) error
-	// TryReserve makes room for one held-back event; Push of a held Emission
-	// consumes it.
+	// TryReserve makes room for one held-back event; Push of an Emission that is
+	// Reserved consumes it.
 	TryReserve() bool
 	// Release gives a reservation back.
 	Release()
@@ -79,6 +82,7 @@ type Target interface {
 type RemoteSpec struct {
 	Events, Requests []Name
 	Default          bool // it answers all other methods as well
+	Fresh            bool // it has emitted nothing yet
 	Epoch            uint64
 }
 
@@ -123,7 +127,7 @@ func (b *Bridge) Connect(name Name, spec RemoteSpec) (*Sender, *Notice, error) {
 		}
 		s.requests[method] = nil
 	}
-	s.bridge, s.anything, s.epoch = b, spec.Default, spec.Epoch
+	s.bridge, s.anything, s.fresh, s.epoch = b, spec.Default, spec.Fresh, spec.Epoch
 	r.mu.Lock()
 	if b.closed {
 		err = NewError(CodeClosed, "the bridge")
@@ -284,9 +288,10 @@ func (b *Bridge) link(rt *Route) {
 		if rt.links == nil {
 			rt.links = make(map[*Bridge]*link)
 		}
-		l = &link{target: b.peer.Target(rt)}
+		l = &link{}
 		rt.links[b] = l
-		rt.invalidate()
+		rt.invalidate() // before Target asks how many were emitted to the others
+		l.target = b.peer.Target(rt)
 	}
 	l.patterns++
 }

@@ -3,6 +3,7 @@ package sig
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -13,6 +14,7 @@ type Emission struct {
 	bytes []byte // the payload, if typed is set: no value was made of it
 	typed bool
 	held  bool
+	room  bool // the target now being pushed to has reserved a place
 	seq   uint64
 
 	mu   sync.Mutex
@@ -32,13 +34,16 @@ var emissions = sync.Pool{New: func() any { return new(Emission) }}
 // keptEncoding is the largest buffer that an Emission keeps for the next event.
 const keptEncoding = 64 << 10
 
-// push counts the event and hands it to the bridges that want it.
+// push counts the event and hands it to the bridges that want it. It reaches
+// each that began to want the route before the event was counted, so that what
+// was counted before and what is pushed make up the whole.
 func push[T any](snap *snapshot, v T, held bool) (err error) {
 	if !snap.counted {
 		return nil
 	}
 	seq := snap.route.seq.Add(1)
-	if len(snap.remote) == 0 {
+	added := snap.joinedSince()
+	if len(snap.remote) == 0 && len(added) == 0 {
 		return nil
 	}
 	em := emissions.Get().(*Emission)
@@ -48,13 +53,38 @@ func push[T any](snap *snapshot, v T, held bool) (err error) {
 	} else {
 		em.value = v
 	}
+	em.room = held
 	for _, t := range snap.remote {
+		if e := t.Push(em); e != nil {
+			err = errors.Join(err, e)
+		}
+	}
+	em.room = false
+	for _, t := range added {
 		if e := t.Push(em); e != nil {
 			err = errors.Join(err, e)
 		}
 	}
 	em.recycle()
 	return err
+}
+
+// joinedSince lists the targets that are not in the snapshot, which has just
+// been used.
+func (snap *snapshot) joinedSince() (added []Target) {
+	if snap.route.snap.Load() == snap {
+		return nil
+	}
+	now := snap.route.current()
+	if now == nil {
+		return nil
+	}
+	for _, t := range now.remote {
+		if !slices.Contains(snap.remote, t) {
+			added = append(added, t)
+		}
+	}
+	return added
 }
 
 // recycle keeps the buffers, and nothing of the payload.
@@ -71,9 +101,14 @@ func (em *Emission) recycle() {
 	emissions.Put(em)
 }
 
-// Held reports whether the emitter waits for room: the target has reserved a
-// place for this event, and must not drop it.
+// Held reports whether the emitter waits for room: the target must not drop the
+// event.
 func (em *Emission) Held() bool { return em.held }
+
+// Reserved reports whether the target has reserved a place for this event. Of a
+// held one it has not if it began to want the route in this very moment: then
+// the event takes one place too many.
+func (em *Emission) Reserved() bool { return em.room }
 
 // Seq numbers the events of the route, from 1, beginning when a bridge first
 // wanted it. Peers learn it to know how many they have missed.

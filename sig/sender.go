@@ -21,6 +21,7 @@ type Sender struct {
 	requests map[Name]RequestHandler // nil handlers for a remote sender
 	fallback RequestHandler
 	anything bool // answers every method
+	fresh    bool // remote: had emitted nothing when it came
 	epoch    uint64
 	inflight inflight
 
@@ -161,6 +162,15 @@ func (s *Sender) Routes() []*Route { return s.routes }
 
 // Epoch numbers the lives of senders: no two lives of a name have the same.
 func (s *Sender) Epoch() uint64 { return s.epoch }
+
+// Fresh reports whether the sender has emitted nothing that other processes count;
+// of one that a bridge has connected, whether that was so then.
+func (s *Sender) Fresh() bool {
+	if s.bridge != nil {
+		return s.fresh
+	}
+	return !slices.ContainsFunc(s.routes, func(rt *Route) bool { return rt.Seq() > 0 })
+}
 
 // Bridge returns the bridge that connected the sender; nil: it is local.
 func (s *Sender) Bridge() *Bridge { return s.bridge }

@@ -233,6 +233,7 @@ var table = map[wire.Type]cases{
 				Sender: 1, Route: 5, Epoch: 0x1122334455667788, Name: "kitchen",
 				Events: []string{"temp", "humidity"}, Requests: []string{"set"},
 			}},
+			{"fresh", &wire.Connect{Sender: 3, Route: 8, Epoch: 2, Name: "bath", Events: []string{"temp"}, Fresh: true}},
 			{"nothing but a default handler", &wire.Connect{Sender: 2, Route: 7, Epoch: 1, Name: "any", Default: true}},
 			{"greatest numbers", &wire.Connect{Sender: maxU32, Route: maxU32, Epoch: maxU64, Name: name255, Events: []string{"e"}}},
 		},
@@ -249,7 +250,7 @@ var table = map[wire.Type]cases{
 			{"more events than any list may have", connect + "s'k' 8120 s'a'*4097 00", 21, "CONNECT: events: 4097 elements, limit 4096"},
 			{"no requests", connect + "s'k' 01 s'a'", 17, "CONNECT: requests: " + cut},
 			{"trailing byte", connect + "s'k' 00 00 00", 17, "CONNECT: end: 1 bytes too many"},
-			{"undefined flag", "46 01 05 00*8 s'k' 00 00", 17, "CONNECT: undefined flags 0x40"},
+			{"undefined flag", "86 01 05 00*8 s'k' 00 00", 17, "CONNECT: undefined flags 0x80"},
 		},
 	},
 	wire.TypeConnected: {
@@ -295,13 +296,15 @@ var table = map[wire.Type]cases{
 	},
 	wire.TypeWant: {
 		valid: []valid{
-			{"wanted", &wire.Want{Route: 5, On: true}},
+			{"wanted", &wire.Want{Route: 5, On: true, Turn: 3}},
 			{"no longer wanted", &wire.Want{Route: 5}},
 			{"route of two bytes", &wire.Want{Route: 300, On: true}},
 		},
 		malformed: []malformed{
 			{"type alone", "0c", 17, "WANT: route: " + cut},
-			{"trailing byte", "2c 05 00", 17, "WANT: end: 1 bytes too many"},
+			{"no turn", "2c 05", 17, "WANT: turn: " + cut},
+			{"trailing byte", "2c 05 01 00", 17, "WANT: end: 1 bytes too many"},
+			{"turn where nothing is wanted", "0c 05 01", 17, "WANT: end: 1 bytes too many"},
 			{"undefined flag", "6c 05", 17, "WANT: undefined flags 0x40"},
 		},
 	},
@@ -309,11 +312,13 @@ var table = map[wire.Type]cases{
 		valid: []valid{
 			{"from the first event on", &wire.Route{Route: 5, Seq: 1, Begin: true}},
 			{"after a gap", &wire.Route{Route: 5, Seq: 1000}},
+			{"answer to a WANT", &wire.Route{Route: 5, Seq: 1001, Begin: true, Turn: 3}},
 			{"greatest numbers", &wire.Route{Route: maxU32, Seq: maxU64}},
 		},
 		malformed: []malformed{
 			{"type alone", "0d", 17, "ROUTE: route: " + cut},
 			{"no seq", "0d 05", 17, "ROUTE: seq: " + cut},
+			{"no turn", "2d 05 01", 17, "ROUTE: turn: " + cut},
 			{"seq is zero", "0d 05 00", 17, "ROUTE: seq: zero, numbering begins at 1"},
 			{"trailing byte", "0d 05 01 00", 17, "ROUTE: end: 1 bytes too many"},
 		},

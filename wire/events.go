@@ -8,24 +8,32 @@ import (
 // Route sets the count of a route: its next event is the Seq-th that the
 // sender emitted on it in this life.
 //
-//	+---------+-------+-----+
-//	|0x0d/0x2d| route | seq |
-//	+---------+-------+-----+
+//	+----+-------+-----+    +----+-------+-----+------+
+//	|0x0d| route | seq |    |0x2d| route | seq | turn |
+//	+----+-------+-----+    +----+-------+-----+------+
 type Route struct {
 	Route uint32
 	Seq   uint64 // from 1
 	Begin bool   // the receiver begins to get the route: what came before was not meant for it
+	Turn  uint32 // if Begin: of the WANT that it answers; 0: of none
 }
 
 // Append appends the envelope to dst.
 func (e Route) Append(dst []byte) []byte {
-	return appendUint(appendUint(appendHead(dst, TypeRoute, FlagBegin, e.Begin), uint64(e.Route)), e.Seq)
+	dst = appendUint(appendUint(appendHead(dst, TypeRoute, FlagBegin, e.Begin), uint64(e.Route)), e.Seq)
+	if e.Begin {
+		dst = appendUint(dst, uint64(e.Turn))
+	}
+	return dst
 }
 
 // Decode reads the envelope from frame.
 func (e *Route) Decode(frame []byte) error {
 	r := open(frame, TypeRoute)
 	*e = Route{Route: r.uint32("route"), Seq: r.uvarint("seq"), Begin: r.f&FlagBegin != 0}
+	if e.Begin {
+		e.Turn = r.uint32("turn")
+	}
 	if e.Seq == 0 {
 		r.fail(CodeProtocol, "seq", "zero, numbering begins at 1")
 	}

@@ -90,22 +90,30 @@ func (e *Refused) Decode(frame []byte) error {
 // Want tells a client whether anybody subscribes to one of its routes. Events
 // of a route that is not wanted are not to be sent.
 //
-//	+---------+-------+
-//	|0x0c/0x2c| route |
-//	+---------+-------+
+//	+----+-------+    +----+-------+------+
+//	|0x0c| route |    |0x2c| route | turn |
+//	+----+-------+    +----+-------+------+
 type Want struct {
 	Route uint32
 	On    bool
+	Turn  uint32 // if On: the ROUTE that answers repeats it
 }
 
 // Append appends the envelope to dst.
 func (e Want) Append(dst []byte) []byte {
-	return appendUint(appendHead(dst, TypeWant, FlagOn, e.On), uint64(e.Route))
+	dst = appendUint(appendHead(dst, TypeWant, FlagOn, e.On), uint64(e.Route))
+	if e.On {
+		dst = appendUint(dst, uint64(e.Turn))
+	}
+	return dst
 }
 
 // Decode reads the envelope from frame.
 func (e *Want) Decode(frame []byte) error {
 	r := open(frame, TypeWant)
 	*e = Want{Route: r.uint32("route"), On: r.f&FlagOn != 0}
+	if e.On {
+		e.Turn = r.uint32("turn")
+	}
 	return r.done()
 }

@@ -60,8 +60,15 @@ func drawEnvelope(t *rapid.T, typ wire.Type) envelope {
 		e.Route = min(e.Route, maxU32-uint32(len(e.Events)))
 	case *wire.Refused:
 		e.About = wire.TypeSubscribe
+	case *wire.Want:
+		if !e.On {
+			e.Turn = 0
+		}
 	case *wire.Route:
 		e.Seq = max(e.Seq, 1)
+		if !e.Begin {
+			e.Turn = 0
+		}
 	case *wire.Lost:
 		e.Reason = max(e.Reason, 1)
 	case *wire.Credit:

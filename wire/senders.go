@@ -9,6 +9,8 @@ import "math"
 //	+----+--------+-------+----------+------+--------+----------+
 //	|0x06| sender | route | epoch 8B | name | events | requests |
 //	+----+--------+-------+----------+------+--------+----------+
+//
+// with the flags 0x20 for Default and 0x40 for Fresh.
 type Connect struct {
 	Sender   uint32
 	Route    uint32 // number of the first event's route
@@ -17,11 +19,16 @@ type Connect struct {
 	Events   []string
 	Requests []string
 	Default  bool // the sender has a default handler
+	Fresh    bool // it has emitted nothing yet: the next event of each route is its first
 }
 
 // Append appends the envelope to dst.
 func (e Connect) Append(dst []byte) []byte {
+	at := len(dst)
 	dst = appendHead(dst, TypeConnect, FlagDefault, e.Default)
+	if e.Fresh {
+		dst[at] |= byte(FlagFresh)
+	}
 	dst = appendUint(dst, uint64(e.Sender))
 	dst = appendUint(dst, uint64(e.Route))
 	dst = appendUint64(dst, e.Epoch)
@@ -41,6 +48,7 @@ func (e *Connect) Decode(frame []byte) error {
 		Events:   r.names("events"),
 		Requests: r.names("requests"),
 		Default:  r.f&FlagDefault != 0,
+		Fresh:    r.f&FlagFresh != 0,
 	}
 	if uint64(e.Route)+uint64(len(e.Events)) > math.MaxUint32+1 {
 		r.fail(CodeProtocol, "route", "%d and %d events are over 32 bits", e.Route, len(e.Events))

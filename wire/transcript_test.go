@@ -41,6 +41,13 @@ func numbered(sender, route uint32) *wire.Connect {
 	return &c
 }
 
+// fresh is numbered before anything was emitted.
+func fresh(sender, route uint32) *wire.Connect {
+	c := numbered(sender, route)
+	c.Fresh = true
+	return c
+}
+
 var transcript = []step{
 	{"A", fromClient, &wire.Hello{
 		MinVersion: 1, MaxVersion: 1, ID: idDesk, Name: "desk", Features: wire.FeatureHeld,
@@ -61,11 +68,9 @@ var transcript = []step{
 		Version: 1, ID: idServer, Name: "hub", Features: wire.FeatureHeld, Codec: "json",
 		Limits: wire.Limits{MaxFrame: 4096, MaxRequests: 8, KeepaliveMS: 5000, WindowEvents: 16, WindowBytes: 4096}, Token: tokenPi,
 	}, "the smaller limits hold"},
-	{"B", fromClient, numbered(1, 0), "pi numbers its sender 1, its events 0 (temp) and 1 (humidity)"},
-	{"B", fromClient, &wire.Route{Route: 0, Seq: 1, Begin: true}, "temp's next event is its first; pi does not wait for CONNECTED"},
-	{"B", fromClient, &wire.Route{Route: 1, Seq: 1, Begin: true}, "and so is humidity's"},
-	{"B", fromClient, &event{Route: 0, Payload: []byte("21.5")}, "temp 21.5"},
-	{"A", fromServer, numbered(4, 10), "hub announces the kitchen to desk, under numbers of its own"},
+	{"B", fromClient, fresh(1, 0), "pi numbers its sender 1, its events 0 (temp) and 1 (humidity); nothing has been emitted"},
+	{"B", fromClient, &event{Route: 0, Payload: []byte("21.5")}, "temp 21.5; pi does not wait for CONNECTED"},
+	{"A", fromServer, fresh(4, 10), "hub announces the kitchen to desk, under numbers of its own"},
 	{"B", fromServer, &wire.Connected{Sender: 1, Wanted: []uint32{0}}, "accepted; somebody wants temp, nobody humidity"},
 	{"A", fromServer, &wire.Route{Route: 10, Seq: 1, Begin: true}, "the sender's count, handed on"},
 	{"A", fromServer, &event{Route: 10, Payload: []byte("21.5")}, "the payload is the same, the route number hub's"},

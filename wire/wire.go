@@ -79,6 +79,7 @@ type Flags uint8
 // The flags, each of one envelope.
 const (
 	FlagDefault Flags = 0x20 // CONNECT: the sender has a default handler
+	FlagFresh   Flags = 0x40 // CONNECT: nothing of it has been emitted yet
 	FlagYours   Flags = 0x20 // DISCONNECT: the number is one the receiver assigned
 	FlagOn      Flags = 0x20 // WANT: wanted; clear: no longer wanted
 	FlagBegin   Flags = 0x20 // ROUTE: the receiver begins to get the route; a jump of the number is no loss
@@ -90,7 +91,7 @@ const (
 
 // legalFlags holds the flags each envelope defines; absent: none.
 var legalFlags = [32]Flags{
-	TypeConnect:    FlagDefault,
+	TypeConnect:    FlagDefault | FlagFresh,
 	TypeDisconnect: FlagYours,
 	TypeWant:       FlagOn,
 	TypeRoute:      FlagBegin,
