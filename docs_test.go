@@ -1,13 +1,21 @@
 package gosig_test
 
 import (
+	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/mem"
+	"github.com/gosig/gosig/carrier/tcp"
 )
+
+var update = flag.Bool("update", false, "write the generated parts of the pages anew")
 
 // mdLink finds the target of a link or an image in Markdown.
 var mdLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
@@ -45,4 +53,43 @@ func TestDocLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestCarrierParameters: the page lists what the carriers say of themselves, and
+// what they say is what they look at.
+func TestCarrierParameters(t *testing.T) {
+	const file, begin, end = "docs/carriers.md", "<!-- generated: parameters -->\n", "<!-- end of parameters -->"
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(raw)
+	before, rest, ok := strings.Cut(page, begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no part %q", file, begin)
+	}
+	updated := before + begin + parameterTable(mem.New(), tcp.New(nil)) + end + after
+	switch {
+	case updated == page:
+	case *update:
+		if err := os.WriteFile(file, []byte(updated), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("the table of parameters in %s is not what the carriers say\nhint: go test . -run TestCarrierParameters -update", file)
+	}
+}
+
+func parameterTable(carriers ...carrier.Carrier) string {
+	var b strings.Builder
+	b.WriteString("| scheme | parameter | dial, listen | meaning |\n|---|---|---|---|\n")
+	for _, c := range carriers {
+		for _, s := range carrier.Describe(c) {
+			for _, p := range s.Params {
+				fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", s.Scheme, p.Name, p.Use, p.Meaning)
+			}
+		}
+	}
+	return b.String()
 }

@@ -63,7 +63,7 @@ func (n *Network) Schemes() []string { return []string{"mem"} }
 // Dial connects to a listener of this network. It waits while the listener's
 // backlog is full.
 func (n *Network) Dial(ctx context.Context, addr *url.URL) (carrier.Conn, error) {
-	query, err := checkURL(addr, "as")
+	query, err := checkURL(addr, carrier.Dialing)
 	if err != nil {
 		return nil, err
 	}
@@ -85,11 +85,11 @@ func (n *Network) Dial(ctx context.Context, addr *url.URL) (carrier.Conn, error)
 	return client, nil
 }
 
-func checkURL(addr *url.URL, parameters ...string) (url.Values, error) {
+func checkURL(addr *url.URL, side carrier.Use) (url.Values, error) {
 	if addr.Host == "" || (addr.Path != "" && addr.Path != "/") {
 		return nil, fmt.Errorf("%q is no address of this carrier: write mem://name", carrier.Redact(addr))
 	}
-	return carrier.Query(addr, parameters...)
+	return carrier.Query(addr, info().Names(side)...)
 }
 
 func (n *Network) lookup(name string) (*listener, error) {
@@ -137,7 +137,7 @@ func Pipe() (carrier.Conn, carrier.Conn) {
 
 // Listen takes a name of this network, until the listener is closed.
 func (n *Network) Listen(ctx context.Context, addr *url.URL) (carrier.Listener, error) {
-	if _, err := checkURL(addr); err != nil {
+	if _, err := checkURL(addr, carrier.Listening); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {

@@ -174,7 +174,7 @@ func unknownScheme(addr *url.URL) error {
 }
 
 func (c *Carrier) dialTCP(ctx context.Context, addr *url.URL) (carrier.Conn, error) {
-	if _, err := carrier.Query(addr); err != nil {
+	if _, err := carrier.Query(addr, known("tcp", carrier.Dialing)...); err != nil {
 		return nil, err
 	}
 	nc, err := c.connect(ctx, addr)
@@ -213,7 +213,7 @@ func plain(nc net.Conn) *stream.Conn {
 }
 
 func (c *Carrier) listenTCP(ctx context.Context, addr *url.URL) (carrier.Listener, error) {
-	if _, err := carrier.Query(addr); err != nil {
+	if _, err := carrier.Query(addr, known("tcp", carrier.Listening)...); err != nil {
 		return nil, err
 	}
 	ln, err := c.bind(ctx, addr)

@@ -20,7 +20,7 @@ import (
 const farewell = 100 * time.Millisecond
 
 func (c *Carrier) dialTLS(ctx context.Context, addr *url.URL) (carrier.Conn, error) {
-	settings, err := c.settings(addr, certs.DialParams)
+	settings, err := c.settings(addr, carrier.Dialing)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (c *Carrier) dialTLS(ctx context.Context, addr *url.URL) (carrier.Conn, err
 }
 
 func (c *Carrier) listenTLS(ctx context.Context, addr *url.URL) (carrier.Listener, error) {
-	settings, err := c.settings(addr, certs.ListenParams)
+	settings, err := c.settings(addr, carrier.Listening)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +53,8 @@ func (c *Carrier) listenTLS(ctx context.Context, addr *url.URL) (carrier.Listene
 	}), nil
 }
 
-func (c *Carrier) settings(addr *url.URL, known []string) (*certs.Settings, error) {
-	query, err := carrier.Query(addr, append(known[:len(known):len(known)], certs.MinTLS)...)
+func (c *Carrier) settings(addr *url.URL, side carrier.Use) (*certs.Settings, error) {
+	query, err := carrier.Query(addr, known("tls", side)...)
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +169,14 @@ func refusal(err error) error {
 		return certs.Refused(err)
 	}
 	return err
+}
+
+// Security implements [carrier.Secured].
+func (c *tlsConn) Security() (carrier.Security, bool) {
+	if c.identity.Load() == nil {
+		return carrier.Security{}, false // a handshake under way holds the lock of the state
+	}
+	return carrier.TLSSecurity(c.tls.ConnectionState())
 }
 
 // Identity implements [carrier.Identified].

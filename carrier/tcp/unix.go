@@ -21,7 +21,7 @@ import (
 const maxUnixPath = 103
 
 func (c *Carrier) dialUnix(ctx context.Context, addr *url.URL) (carrier.Conn, error) {
-	if _, err := carrier.Query(addr); err != nil {
+	if _, err := carrier.Query(addr, known("unix", carrier.Dialing)...); err != nil {
 		return nil, err
 	}
 	path, err := unixPath(addr)
@@ -96,7 +96,7 @@ func (c *Carrier) listenUnix(ctx context.Context, addr *url.URL) (carrier.Listen
 }
 
 func (c *Carrier) unixMode(addr *url.URL) (fs.FileMode, error) {
-	query, err := carrier.Query(addr, "mode")
+	query, err := carrier.Query(addr, known("unix", carrier.Listening)...)
 	if err != nil {
 		return 0, err
 	}
