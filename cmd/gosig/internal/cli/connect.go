@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/cmd/gosig/internal/config"
 	"github.com/gosig/gosig/router"
 	"github.com/gosig/gosig/sig"
@@ -41,10 +38,7 @@ func (f *clientFlags) add(cmd *cobra.Command) {
 	codecFlag(cmd, &f.codecs, "codecs to offer, in order of preference (default cbor,json,raw)")
 	fs.StringVar(&f.name, "name", "", "how this client introduces itself (default the host's name)")
 	fs.DurationVar(&f.wait, "wait", 0, "keep trying for so long if no router can be reached")
-	fs.StringVar(&f.tls.CA, "tls-ca", "", "file with the CA of the router's certificate (default the system's)")
-	fs.StringVar(&f.tls.Cert, "tls-cert", "", "file with this client's certificate, for routers that ask for one")
-	fs.StringVar(&f.tls.Key, "tls-key", "", "file with the key of --tls-cert")
-	fs.StringVar(&f.tls.serverName, "tls-name", "", "name in the router's certificate (default the host of its address)")
+	f.tls.addClient(cmd)
 }
 
 func (f *clientFlags) validate() error {
@@ -56,10 +50,7 @@ func (f *clientFlags) validate() error {
 			return usagef("--connect: %v", err)
 		}
 	}
-	if (f.tls.Cert == "") != (f.tls.Key == "") {
-		return usagef("--tls-cert and --tls-key go together")
-	}
-	return nil
+	return f.tls.validate()
 }
 
 // client is a registry that is joined to a router.
@@ -80,12 +71,12 @@ func (f *clientFlags) open(ctx context.Context, a *app) (*client, error) {
 	if err != nil {
 		return nil, usagef("--codec: %v", err)
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil)) // notices tell what matters
+	log := quiet() // notices tell what matters
 	c := &client{app: a, watch: newWatch(a, f)}
 	name := routerName(f.name)
 	c.reg = sig.New(&sig.Options{Name: name, OnWarning: func(w sig.Warning) { a.notice("warning: %v", w) }})
 	c.cr, err = router.NewClientRouter(c.reg, f.connect, &router.ClientOptions{
-		Carriers: []carrier.Carrier{f.tls.carrier(log)}, Codecs: codecs,
+		Carriers: f.tls.carriers(log), Codecs: codecs,
 		Name: name, Logger: log, OnState: c.watch.state, MaxBackoff: slowest,
 	})
 	if err != nil {

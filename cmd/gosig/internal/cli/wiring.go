@@ -21,10 +21,27 @@ type tlsFlags struct {
 	serverName string
 }
 
-func (t *tlsFlags) carrier(log *slog.Logger) carrier.Carrier {
-	return tcp.New(&tcp.Options{
+// addClient adds the flags of a client.
+func (t *tlsFlags) addClient(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.StringVar(&t.CA, "tls-ca", "", "file with the CA of the router's certificate (default the system's)")
+	fs.StringVar(&t.Cert, "tls-cert", "", "file with this client's certificate, for routers that ask for one")
+	fs.StringVar(&t.Key, "tls-key", "", "file with the key of --tls-cert")
+	fs.StringVar(&t.serverName, "tls-name", "", "name in the router's certificate (default the host of its address)")
+}
+
+func (t *tlsFlags) validate() error {
+	if (t.Cert == "") != (t.Key == "") {
+		return usagef("--tls-cert and --tls-key go together")
+	}
+	return nil
+}
+
+// carriers are those that addresses on the command line may name.
+func (t *tlsFlags) carriers(log *slog.Logger) []carrier.Carrier {
+	return []carrier.Carrier{tcp.New(&tcp.Options{
 		CertFile: t.Cert, KeyFile: t.Key, CAFile: t.CA, ServerName: t.serverName, Logger: log,
-	})
+	})}
 }
 
 // newCodecs returns the named codecs in the order given, or all.
