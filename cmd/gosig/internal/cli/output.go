@@ -23,6 +23,13 @@ func outputFlag(cmd *cobra.Command, to *string, def string) {
 	cmd.Flags().VarP(&choice{to: to, of: []string{outText, outJSON}}, "output", "o", "how data is printed: text, or json: one object a line")
 	*to = def
 	cmd.Flags().Lookup("output").DefValue = def
+	completes(cmd, "output", outText, outJSON)
+}
+
+// completes tells the shell what a flag takes.
+func completes(cmd *cobra.Command, flag string, words ...string) {
+	// It fails only for a flag that does not exist, or twice.
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // choice is a flag that takes one of a few words.

@@ -69,6 +69,11 @@ func newCodecs(names []config.CodecName) ([]codec.Codec, error) {
 // codecFlag takes names of codecs, also several separated by commas.
 func codecFlag(cmd *cobra.Command, to *[]string, what string) {
 	cmd.Flags().StringSliceVar(to, "codec", nil, what)
+	var words []string
+	for _, c := range config.Codecs {
+		words = append(words, string(c))
+	}
+	completes(cmd, "codec", words...)
 }
 
 func codecNames(flags []string) []config.CodecName {

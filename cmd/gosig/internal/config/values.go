@@ -46,11 +46,17 @@ var units = []struct {
 	factor int64
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
 
-// UnmarshalText reads a size. Units are binary; "MB" is refused rather than
-// guessed at.
+// UnmarshalText reads a size; see [ParseSize].
 func (s *Size) UnmarshalText(text []byte) error {
 	s.set = true
-	number, factor := strings.TrimSpace(string(text)), int64(1)
+	s.Bytes, s.err = ParseSize(string(text))
+	return nil
+}
+
+// ParseSize reads a number of bytes. Units are binary; "MB" is refused rather
+// than guessed at.
+func ParseSize(text string) (int64, error) {
+	number, factor := strings.TrimSpace(text), int64(1)
 	for _, u := range units {
 		if rest, ok := strings.CutSuffix(number, u.suffix); ok {
 			number, factor = strings.TrimSpace(rest), u.factor
@@ -59,11 +65,9 @@ func (s *Size) UnmarshalText(text []byte) error {
 	}
 	v, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || v < 0 || v > math.MaxInt/factor {
-		s.err = fmt.Errorf("%q is no size; write it like 4096, \"64KiB\" or \"1MiB\"", text)
-		return nil
+		return 0, fmt.Errorf("%q is no size; write it like 4096, \"64KiB\" or \"1MiB\"", text)
 	}
-	s.Bytes = v * factor
-	return nil
+	return v * factor, nil
 }
 
 // String writes it in the largest unit that divides it.
