@@ -212,12 +212,31 @@ func TestValidate(t *testing.T) {
 	assert.ErrorContains(t, err, `"2-2" is not one of`)
 }
 
+// fakeNapper lets no time go by but that of a fake clock.
+type fakeNapper struct{ now *time.Duration }
+
+func (n fakeNapper) nap(_ context.Context, d time.Duration) bool { *n.now += d; return true }
+func (fakeNapper) close()                                        {}
+
+func TestNappers(t *testing.T) {
+	for _, n := range []napper{newNapper(), timerNapper{}} {
+		begin := time.Now()
+		assert.True(t, n.nap(t.Context(), 3*time.Millisecond))
+		assert.GreaterOrEqual(t, time.Since(begin), 3*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancel()
+		assert.False(t, n.nap(ctx, time.Hour))
+		n.close()
+	}
+}
+
 // A stall is not left out: what came due in it counts from when it was due.
 func TestScheduleDoesNotOmit(t *testing.T) {
 	now := time.Duration(0)
 	c := &clock{fake: func() time.Duration { return now }, end: time.Hour}
 	s := newSchedule(1000, 1, 2) // every 2 ms, from 1 ms on
-	s.nap = func(_ context.Context, d time.Duration) bool { now += d; return true }
+	s.napper.close()
+	s.napper = fakeNapper{&now}
 	var due, at []time.Duration
 	stop := errors.New("enough")
 	err := s.pace(t.Context(), c, func(d time.Duration) error {

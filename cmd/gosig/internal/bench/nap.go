@@ -5,18 +5,20 @@ import (
 	"time"
 )
 
-// precise is how long the rest of a nap is that a timer of the Go runtime would
-// miss by more than the latency of a router: on an idle machine they are up to a
-// millisecond late.
-const precise = 2 * time.Millisecond
+// napper waits for the next event to come due. On an idle machine the Go
+// runtime's own timers are up to a millisecond late, more than the latency of a
+// router: where the kernel has better ones, they are used.
+type napper interface {
+	// nap waits for d; false: ctx is done.
+	nap(ctx context.Context, d time.Duration) bool
+	close()
+}
 
-// nap waits for d, or a little less; false: ctx is done.
-func nap(ctx context.Context, d time.Duration) bool {
-	if d <= precise {
-		shortNap(d)
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d - precise)
+// timerNapper uses the Go runtime's timers.
+type timerNapper struct{}
+
+func (timerNapper) nap(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -25,3 +27,5 @@ func nap(ctx context.Context, d time.Duration) bool {
 		return false
 	}
 }
+
+func (timerNapper) close() {}

@@ -2,6 +2,4 @@
 
 package bench
 
-import "time"
-
-func shortNap(d time.Duration) { time.Sleep(d) }
+func newNapper() napper { return timerNapper{} }
