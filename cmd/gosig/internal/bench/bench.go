@@ -87,9 +87,9 @@ func (c Config) Validate() error {
 		n, least, most int
 	}{
 		{"clients", c.Clients, 1, 10_000},
-		{"senders", c.Senders, 1, 256},  // what a router takes of one connection
-		{"events", c.Events, 1, 1024},   // and of one sender
-		{"callers", c.Callers, 1, 4096}, //
+		{"senders", c.Senders, 1, 256}, // what a router takes of one connection
+		{"events", c.Events, 1, 1024},  // and of one sender
+		{"callers", c.Callers, 1, 4096},
 		{"size", c.Size, MinSize, 1 << 30},
 		{"window", c.Window, 1, 1 << 30},
 	} {

@@ -79,7 +79,8 @@ func newRoot(a *app) *cobra.Command {
 
 			Run a router with "serve". Listen to events with "sub", emit some with "emit",
 			ask with "request", answer with "respond", see who is there with "ls".
-			"demo" shows all of it at once and needs nothing else.
+			"demo" shows all of it at once and needs nothing else. "probe" says why there is
+			no connection, "bench" how much one carries.
 
 			Data goes to standard output, notices to standard error. Every flag can be
 			given by an environment variable as well: --connect by GOSIG_CONNECT.

@@ -2,16 +2,9 @@ package probe
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -23,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/certs/certstest"
 	"github.com/gosig/gosig/carrier/mem"
 	"github.com/gosig/gosig/carrier/tcp"
 	"github.com/gosig/gosig/codec"
@@ -88,32 +82,11 @@ func TestRouters(t *testing.T) {
 	}
 }
 
-// authority is a CA and a certificate for 127.0.0.1 signed by it.
-func authority(t *testing.T, until time.Time) (*x509.CertPool, *tls.Certificate) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "the\x1b[1mplant"}, NotBefore: ca.NotBefore, NotAfter: until,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"plant.example"},
-	}
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, key.Public(), key)
-	require.NoError(t, err)
-	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), key)
-	require.NoError(t, err)
-	parsed, err := x509.ParseCertificate(caDER)
-	require.NoError(t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(parsed)
-	return pool, &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
 func TestTLS(t *testing.T) {
-	roots, cert := authority(t, time.Now().Add(time.Hour))
-	others, expired := authority(t, time.Now().Add(-time.Minute))
+	ca, other := certstest.New(t, "CA"), certstest.New(t, "another CA")
+	roots, others := ca.Pool, other.Pool
+	cert := ca.Certificate("the\x1b[1mplant", certstest.Loopback, certstest.DNS("plant.example"))
+	expired := other.Certificate("the old plant", certstest.Loopback, certstest.Expired)
 	good := listen(t, tcp.New(&tcp.Options{Certificate: cert, Logger: quiet}), "tls://127.0.0.1:0")
 	bad := listen(t, tcp.New(&tcp.Options{Certificate: expired, Logger: quiet}), "tls://127.0.0.1:0")
 	with := func(o tcp.Options) []carrier.Carrier { o.Logger = quiet; return []carrier.Carrier{tcp.New(&o)} }
