@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"syscall"
+	"time"
 )
 
 // CheckHostPort returns an error if addr is not scheme://host:port, with any
@@ -28,8 +29,8 @@ func ExplainDial(ctx context.Context, addr *url.URL, err error) error {
 	where := Redact(addr)
 	var dns *net.DNSError
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("%s did not answer in time: is the host up and the port open in its firewall? (%w)", where, ctx.Err())
+	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded) && deadlinePassed(ctx):
+		return fmt.Errorf("%s did not answer in time: is the host up and the port open in its firewall? (%w)", where, context.DeadlineExceeded)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -42,6 +43,13 @@ func ExplainDial(ctx context.Context, addr *url.URL, err error) error {
 		return fmt.Errorf("no route to %s: is the network up? (%w)", where, err)
 	}
 	return err
+}
+
+// deadlinePassed reports whether the deadline of ctx is over: package net has a
+// timer of its own for it, which may be a moment ahead of the context's.
+func deadlinePassed(ctx context.Context) bool {
+	d, ok := ctx.Deadline()
+	return ok && !time.Now().Before(d)
 }
 
 // ExplainListen says what to do about a network address that cannot be listened

@@ -31,7 +31,7 @@ func newPair(buffer int) (a, b *conn) {
 }
 
 func (c *conn) Receive(ctx context.Context, buf []byte) ([]byte, error) {
-	batch, err := c.in.receive(ctx, buf, int(c.limit.Load()))
+	batch, err := c.in.receive(ctx, buf, &c.limit)
 	if err != nil && err != io.EOF {
 		return nil, fmt.Errorf("receive from %s: %w", c.remote, err)
 	}
@@ -187,10 +187,11 @@ func (p *pipe) breakOff(err error) {
 	p.broken = err
 }
 
-// receive takes as many whole frames as buf holds, one at least.
-func (p *pipe) receive(ctx context.Context, buf []byte, limit int) ([]byte, error) {
+// receive takes as many whole frames as buf holds, one at least. The limit may
+// change while it waits.
+func (p *pipe) receive(ctx context.Context, buf []byte, limit *atomic.Int64) ([]byte, error) {
 	for {
-		batch, err := p.take(ctx, buf, limit)
+		batch, err := p.take(ctx, buf, int(limit.Load()))
 		if err != nil || len(batch) > 0 {
 			return batch, err
 		}
