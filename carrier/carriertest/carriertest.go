@@ -15,6 +15,17 @@
 // what should have come, and the rule that was broken, in the words of the
 // documentation of package carrier. Every case also fails when a goroutine is
 // left over after everything was closed.
+//
+// A medium that is not Reliable may lose frames, and one that is not Ordered may
+// swap them; that what does arrive is whole, was sent, and comes once, is
+// checked of every medium.
+//
+// # Faults
+//
+// [Faulty] puts a carrier that misbehaves around another: one that delays,
+// stalls, cuts connections, and where the medium may do so loses, doubles and
+// swaps frames. [LossyUDP] does the same to the datagrams of a carrier over UDP.
+// Both decide by a seed, so that a run can be had again.
 package carriertest
 
 import (
@@ -54,6 +65,10 @@ type Options struct {
 	// CancelBreaks says that a Receive whose context ends breaks the Conn,
 	// and that the documentation of the carrier says so.
 	CancelBreaks bool
+	// Vanish makes one end of a conn go away without closing it, as when its
+	// machine loses power; the suite still calls its Close. Default: that is
+	// not tried.
+	Vanish func(t testing.TB, conn carrier.Conn)
 }
 
 // Test runs the whole suite.
@@ -67,8 +82,10 @@ func Test(t *testing.T, s Subject) {
 	}
 	s.Options = s.withDefaults()
 	testConn(t, s.Options, func(k *kit) (carrier.Conn, carrier.Conn) { return s.pair(k) })
-	for _, c := range listenerCases {
-		run(t, s.Options, c.name, c.rule, func(k *kit) { c.run(k, s) })
+	for _, group := range [][]listenerCase{listenerCases, dialCases, strangerCases} {
+		for _, c := range group {
+			run(t, s.Options, c.name, c.rule, func(k *kit) { c.run(k, s) })
+		}
 	}
 }
 
@@ -101,6 +118,12 @@ type connCase struct {
 	run      func(k *kit, a, b carrier.Conn)
 }
 
+// concerns reports whether a medium with such traits promises what the case
+// checks.
+func (c *connCase) concerns(tr carrier.Traits) bool {
+	return !c.delivers || tr.Reliable && tr.Ordered
+}
+
 // listenerCase is a case about a carrier and its listeners.
 type listenerCase struct {
 	name string
@@ -109,19 +132,32 @@ type listenerCase struct {
 }
 
 func testConn(t *testing.T, opts Options, pipe func(k *kit) (a, b carrier.Conn)) {
-	for _, group := range [][]connCase{framingCases, flowCases, cancelCases, closeCases, ownershipCases} {
+	t.Helper()
+	open := func(k *kit) (a, b carrier.Conn) {
+		a, b = pipe(k)
+		k.closeLater(a)
+		k.closeLater(b)
+		return a, b
+	}
+	for _, group := range [][]connCase{
+		framingCases, flowCases, cancelCases, midwayCases, closeCases, ownershipCases, badInputCases, throughputCases,
+	} {
 		for _, c := range group {
 			run(t, opts, c.name, c.rule, func(k *kit) {
-				a, b := pipe(k)
-				k.closeLater(a)
-				k.closeLater(b)
-				if tr := a.Traits(); c.delivers && (!tr.Reliable || !tr.Ordered) {
-					return // the medium does not promise it
+				if a, b := open(k); c.concerns(a.Traits()) {
+					c.run(k, a, b)
 				}
-				c.run(k, a, b)
 			})
 		}
 	}
+	for _, c := range lossyCases {
+		run(t, opts, c.name, c.rule, func(k *kit) {
+			if a, b := open(k); !a.Traits().Reliable || !a.Traits().Ordered {
+				c.run(k, a, b)
+			}
+		})
+	}
+	run(t, opts, "descriptors", descriptorRule, func(k *kit) { k.descriptors(open) })
 }
 
 // run runs one case and looks for goroutines it left.

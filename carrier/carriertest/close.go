@@ -2,6 +2,7 @@ package carriertest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 
@@ -70,12 +71,7 @@ var closeCases = []connCase{
 		func(k *kit, a, b carrier.Conn) {
 			local, remote, traits := a.LocalAddr(), a.RemoteAddr(), a.Traits()
 			k.closeSoon(a)
-			for range 2 {
-				_, err := end(k, begin(func() ([]byte, error) { return a.Receive(context.Background(), nil) }), "Receive")
-				k.wantErr("Receive", err, net.ErrClosed)
-				_, err = end(k, begin(func() (any, error) { return nil, a.Send(context.Background(), batchOf(frame(0, 5))) }), "Send")
-				k.wantErr("Send", err, net.ErrClosed)
-			}
+			k.closedForGood(a)
 			k.check(a.LocalAddr() == local && a.RemoteAddr() == remote && a.Traits() == traits,
 				"other addresses or traits", "the same as before Close")
 			k.check(local != "" && remote != "", "an empty address", "a name for each end")
@@ -104,4 +100,23 @@ func (k *kit) closeSoon(c io.Closer) {
 	if err != nil {
 		k.broken(sprintf("Close: %v", err), "no error")
 	}
+}
+
+// closedForGood checks that a closed conn says so.
+func (k *kit) closedForGood(c carrier.Conn) {
+	k.Helper()
+	for range 2 {
+		_, err := end(k, begin(func() ([]byte, error) { return c.Receive(context.Background(), nil) }), "Receive")
+		k.wantErr("Receive", err, net.ErrClosed)
+		_, err = end(k, begin(func() (any, error) { return nil, c.Send(context.Background(), batchOf(frame(0, 5))) }), "Send")
+		k.wantErr("Send", err, net.ErrClosed)
+	}
+}
+
+// isCleanEnd reports whether err says that one of the two ends has closed.
+func isCleanEnd(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) }
+
+// isDamage reports whether err says that what came was no frames.
+func isDamage(err error) bool {
+	return errors.Is(err, carrier.ErrProtocol) || errors.Is(err, carrier.ErrFrameTooLarge) || errors.Is(err, errNoFrames)
 }

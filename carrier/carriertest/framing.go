@@ -112,6 +112,22 @@ var framingCases = []connCase{
 		},
 	},
 	{
+		"limit_set_beside_receive", "SetMaxFrame may be called beside Receive, and holds for frames not yet returned", true,
+		func(k *kit, a, b carrier.Conn) {
+			if _, ok := b.(carrier.FrameLimiter); !ok {
+				return
+			}
+			waiting := begin(func() ([]byte, error) { return b.Receive(k.deadline(), make([]byte, 4096)) })
+			pending(k, waiting, "Receive")
+			carrier.SetMaxFrame(b, 100)
+			sent := k.send(a, batchOf(frame(0, 101)))
+			_, err := end(k, waiting, "Receive of a frame over the limit")
+			k.wantErr("Receive", err, carrier.ErrFrameTooLarge)
+			k.closeSoon(b)
+			_, _ = end(k, sent, "Send") // it may have failed: the peer refused
+		},
+	},
+	{
 		"end_between_frames", "what was sent before Close arrives, then io.EOF, again and again", true,
 		func(k *kit, a, b carrier.Conn) {
 			want := frames(1, 2000, 3)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"sync"
@@ -115,7 +116,11 @@ func (k *kit) deadline() context.Context {
 
 func (k *kit) handshake(a, b carrier.Conn) {
 	k.Helper()
-	ctx := k.deadline()
+	k.handshakeWithin(k.deadline(), a, b)
+}
+
+func (k *kit) handshakeWithin(ctx context.Context, a, b carrier.Conn) {
+	k.Helper()
 	other := begin(func() (any, error) { return nil, carrier.Handshake(ctx, b) })
 	if err := carrier.Handshake(ctx, a); err != nil {
 		k.Fatalf("Handshake: %v", err)
@@ -216,6 +221,9 @@ func batchOf(frames ...[]byte) []byte {
 	return b
 }
 
+// errNoFrames is what no Receive may return without an error.
+var errNoFrames = errors.New("a batch was returned that is not of whole frames")
+
 // receive receives n frames. It uses one buffer and soils it after each call,
 // so that frames which share memory with what comes later are found out.
 func (k *kit) receive(c carrier.Conn, n int) ([][]byte, error) {
@@ -229,10 +237,10 @@ func (k *kit) receive(c carrier.Conn, n int) ([][]byte, error) {
 		}
 		k.steps.Add(1)
 		if err := carrier.Check(batch, c.Traits().MaxFrame); err != nil {
-			return got, errors.Join(errors.New("a batch was returned that is not of whole frames"), err)
+			return got, errors.Join(errNoFrames, err)
 		}
 		if len(batch) == 0 {
-			return got, errors.New("no frame and no error was returned")
+			return got, fmt.Errorf("%w: no frame and no error", errNoFrames)
 		}
 		for f := range carrier.Frames(batch) {
 			got = append(got, bytes.Clone(f))

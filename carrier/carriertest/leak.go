@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"time"
 )
 
 var sprintf = fmt.Sprintf
@@ -27,21 +26,9 @@ func goroutines() map[string]string {
 func (k *kit) noLeaks(before map[string]string) {
 	k.Helper()
 	k.rule = "whoever starts a goroutine ends it: after Close of everything none is left"
-	patience := time.NewTimer(k.Patience)
-	defer patience.Stop()
-	again := time.NewTicker(2 * time.Millisecond)
-	defer again.Stop()
-	for {
-		left := news(before)
-		if left == "" {
-			return
-		}
-		select {
-		case <-again.C:
-		case <-patience.C:
-			k.broken("goroutines left:\n"+left, "none")
-		}
-	}
+	var left string
+	k.await(func() bool { left = news(before); return left == "" },
+		func() string { return "goroutines left:\n" + left }, "none")
 }
 
 // news returns the stacks of goroutines that are not in before.

@@ -1,7 +1,6 @@
 package carriertest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -83,33 +82,6 @@ var listenerCases = []listenerCase{
 		},
 	},
 	{
-		"dial_after_close", "nobody can be dialled where nobody listens, and the error comes in time",
-		func(k *kit, s Subject) {
-			ln := s.listen(k)
-			k.closeSoon(ln)
-			ctx := k.deadline()
-			c, err := end(k, begin(func() (carrier.Conn, error) {
-				c, err := s.Dialer.Dial(ctx, s.url(k, ln))
-				if err == nil {
-					k.closeLater(c)
-					err = carrier.Handshake(ctx, c)
-				}
-				return c, err
-			}), "Dial")
-			k.check(err != nil, sprintf("a connection %v", c), "an error")
-		},
-	},
-	{
-		"dial_cancelled", "Dial with a context that has ended returns its error",
-		func(k *kit, s Subject) {
-			ln := s.listen(k)
-			ctx, cancel := context.WithCancel(context.Background())
-			cancel()
-			_, err := end(k, begin(func() (carrier.Conn, error) { return s.Dialer.Dial(ctx, s.url(k, ln)) }), "Dial")
-			k.wantErr("Dial", err, context.Canceled)
-		},
-	},
-	{
 		"many_connections", "any number of goroutines may dial and accept; connections do not mix",
 		func(k *kit, s Subject) {
 			const n = 20
@@ -127,61 +99,6 @@ var listenerCases = []listenerCase{
 				k.closeLater(must(k, dials[i], "Dial"))
 				k.closeLater(must(k, accepts[i], "Accept"))
 			}
-		},
-	},
-	{
-		"stalled_peer", "a peer that stays silent delays nobody: Accept does not wait for a handshake",
-		func(k *kit, s Subject) {
-			ln := s.listen(k)
-			ctx := k.deadline()
-			const stalled = 3
-			for range stalled {
-				s.stall(k, ln)
-			}
-			received := make(chan result[[]byte], stalled+1) // one each; nobody need be waiting
-			acceptor := begin(func() (any, error) {
-				for range stalled + 1 {
-					c, err := ln.Accept(ctx)
-					if err != nil {
-						return nil, err
-					}
-					k.closeLater(c)
-					go func() { // ends with Close, at the latest
-						batch, err := handshakeAndReceive(ctx, c)
-						received <- result[[]byte]{batch, err}
-					}()
-				}
-				return nil, nil
-			})
-			a, err := s.Dialer.Dial(ctx, s.url(k, ln))
-			if err != nil {
-				k.broken(sprintf("Dial: %v", err), "a connection")
-			}
-			k.closeLater(a)
-			want := batchOf(frame(0, 10))
-			must(k, k.send(a, want), "Send beside silent peers")
-			must(k, acceptor, "Accept beside silent peers")
-			got, err := end(k, received, "Receive beside silent peers")
-			k.check(err == nil && bytes.Equal(got, want), sprintf("error %v", err), "the frame of the one peer that talks")
-		},
-	},
-	{
-		"handshake_obeys_context", "the end of ctx ends a handshake with a peer that stays silent",
-		func(k *kit, s Subject) {
-			ln := s.listen(k)
-			s.stall(k, ln)
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			c := must(k, begin(func() (carrier.Conn, error) { return ln.Accept(k.deadline()) }), "Accept")
-			k.closeLater(c)
-			if _, ok := c.(carrier.Handshaker); !ok {
-				return
-			}
-			waiting := begin(func() (any, error) { return nil, carrier.Handshake(ctx, c) })
-			pending(k, waiting, "Handshake with a silent peer")
-			cancel()
-			_, err := end(k, waiting, "Handshake after the end of its context")
-			k.wantErr("Handshake", err, context.Canceled)
 		},
 	},
 	{
@@ -204,16 +121,20 @@ var listenerCases = []listenerCase{
 		},
 	},
 	{
-		"traits_and_identity", "Traits are the same on each call, and a medium without PeerIdentity proves nobody's",
+		"traits_and_identity", "Traits never change, and a medium without PeerIdentity proves nobody's",
 		func(k *kit, s Subject) {
 			a, b := s.pair(k)
 			for _, c := range []carrier.Conn{a, b} {
 				first, second := c.Traits(), c.Traits()
 				k.check(first == second, "changing traits", "traits that stay")
 				k.check(first.MaxFrame >= 1, "no MaxFrame", "the largest frame")
+				k.talk(a, b)
+				k.check(c.Traits() == first, "other traits after use", "traits that stay")
 				if id, ok := carrier.IdentityOf(c); ok {
 					k.check(first.PeerIdentity, sprintf("identity %v without the trait", id), "PeerIdentity in Traits")
 					k.check(id.ID != "" && id.Method != "", sprintf("%+v", id), "an ID and a Method")
+					again, _ := carrier.IdentityOf(c)
+					k.check(again == id, sprintf("%+v, then %+v", id, again), "one identity")
 				}
 			}
 		},
@@ -238,28 +159,6 @@ func (k *kit) talk(a, b carrier.Conn) {
 	}
 	want := frames(1, 100)
 	k.exchange(a, b, want, 2)
-}
-
-// stall opens a connection that stays silent.
-func (s Subject) stall(k *kit, ln carrier.Listener) {
-	k.Helper()
-	if s.Stall != nil {
-		s.Stall(k.T, ln.Addr())
-		return
-	}
-	ctx, u := k.deadline(), s.url(k, ln)
-	// In a goroutine, since a Dial may wait for the Accept; ends with either.
-	k.closeLater(silent(begin(func() (carrier.Conn, error) { return s.Dialer.Dial(ctx, u) })))
-}
-
-// silent is a connection that is dialled and then left alone.
-type silent <-chan result[carrier.Conn]
-
-func (s silent) Close() error {
-	if r := <-s; r.err == nil {
-		return r.value.Close()
-	}
-	return nil // the listener was closed first
 }
 
 // echo accepts a connection and sends its first frame back.
@@ -294,11 +193,4 @@ func ask(ctx context.Context, dialer carrier.Carrier, addr string, i int) (carri
 		err = errors.New("another connection's frame came back")
 	}
 	return c, err
-}
-
-func handshakeAndReceive(ctx context.Context, c carrier.Conn) ([]byte, error) {
-	if err := carrier.Handshake(ctx, c); err != nil {
-		return nil, err
-	}
-	return c.Receive(ctx, nil)
 }
