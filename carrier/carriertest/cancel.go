@@ -2,7 +2,6 @@ package carriertest
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/gosig/gosig/carrier"
@@ -12,13 +11,7 @@ var cancelCases = []connCase{
 	{
 		"receive_cancelled", "the end of ctx ends Receive with ctx's error", false,
 		func(k *kit, a, b carrier.Conn) {
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			waiting := begin(func() ([]byte, error) { return b.Receive(ctx, nil) })
-			pending(k, waiting, "Receive")
-			cancel()
-			_, err := end(k, waiting, "Receive after the end of its context")
-			k.wantErr("Receive", err, context.Canceled)
+			k.cancelReceive(b)
 		},
 	},
 	{
@@ -37,6 +30,11 @@ var cancelCases = []connCase{
 				return
 			}
 			for i := range 20 {
+				k.cancelReceive(b)
+				late := frame(i, 100)
+				sentLate := k.send(a, batchOf(late))
+				k.expect(b, [][]byte{late})
+				must(k, sentLate, "Send")
 				ctx, cancel := context.WithCancel(context.Background())
 				waiting := begin(func() ([]byte, error) { return b.Receive(ctx, nil) })
 				if i%2 == 0 {
@@ -79,8 +77,11 @@ var cancelCases = []connCase{
 			cancel()
 			_, err := end(k, f.done, "Send after the end of its context")
 			k.wantErr("Send", err, context.Canceled)
-			err = a.Send(k.deadline(), batchOf(frame(0, 10)))
+			drained := begin(func() (error, error) { return k.receiveUntilError(b), nil }) // there is room again
+			_, err = end(k, k.send(a, batchOf(frame(0, 10))), "Send after a broken-off Send")
 			k.check(err != nil, "Send after a broken-off Send succeeded", "an error: a part of a frame may be out")
+			k.closeSoon(b)
+			_, _ = end(k, drained, "Receive after Close")
 		},
 	},
 	{
@@ -122,17 +123,22 @@ var cancelCases = []connCase{
 			if k.CancelBreaks {
 				return
 			}
-			ctx, cancel := context.WithCancel(context.Background())
-			waiting := begin(func() ([]byte, error) { return a.Receive(ctx, nil) })
-			pending(k, waiting, "Receive")
-			cancel()
-			if _, err := end(k, waiting, "Receive"); !errors.Is(err, context.Canceled) {
-				k.wantErr("Receive", err, context.Canceled)
-			}
+			k.cancelReceive(a)
 			want := frames(10, 2000)
 			sent := k.send(a, batchOf(want...))
 			k.expect(b, want)
 			must(k, sent, "Send")
 		},
 	},
+}
+
+// cancelReceive has a Receive wait, and cancels it.
+func (k *kit) cancelReceive(c carrier.Conn) {
+	k.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	waiting := begin(func() ([]byte, error) { return c.Receive(ctx, nil) })
+	pending(k, waiting, "Receive")
+	cancel()
+	_, err := end(k, waiting, "Receive after the end of its context")
+	k.wantErr("Receive", err, context.Canceled)
 }

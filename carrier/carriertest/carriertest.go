@@ -180,9 +180,7 @@ func (s Subject) listen(k *kit) carrier.Listener {
 	k.Helper()
 	u := k.parse(s.Listen(k.T))
 	ln, err := s.Carrier.Listen(context.Background(), u)
-	if err != nil {
-		k.Fatalf("Listen(%s): %v", u, err)
-	}
+	k.check(err == nil, sprintf("Listen(%s): %v", u, err), "a listener")
 	k.closeLater(ln)
 	return ln
 }
@@ -197,11 +195,10 @@ func (s Subject) connect(k *kit, ln carrier.Listener) (dialled, accepted carrier
 	k.Helper()
 	accept := begin(func() (carrier.Conn, error) { return ln.Accept(k.deadline()) })
 	dialled, err := s.Dialer.Dial(k.deadline(), s.url(k, ln))
-	if err != nil {
-		k.Fatalf("Dial(%s): %v", ln.Addr(), err)
-	}
+	k.check(err == nil, sprintf("Dial(%s): %v", ln.Addr(), err), "a connection")
 	k.closeLater(dialled)
 	accepted = must(k, accept, "Accept")
+	k.check(accepted != nil, "Accept returned neither a connection nor an error", "one of the two")
 	k.closeLater(accepted)
 	k.handshake(dialled, accepted)
 	return dialled, accepted

@@ -58,9 +58,7 @@ var dialCases = []listenerCase{
 		func(k *kit, s Subject) {
 			ctx, cancel := context.WithCancel(context.Background())
 			ln, err := s.Carrier.Listen(ctx, k.parse(s.Listen(k.T)))
-			if err != nil {
-				k.Fatalf("Listen: %v", err)
-			}
+			k.check(err == nil, sprintf("Listen: %v", err), "a listener")
 			k.closeLater(ln)
 			accept := begin(func() (carrier.Conn, error) { return ln.Accept(ctx) })
 			a := must(k, begin(func() (carrier.Conn, error) { return s.Dialer.Dial(ctx, s.url(k, ln)) }), "Dial")

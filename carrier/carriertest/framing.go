@@ -3,6 +3,7 @@ package carriertest
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/gosig/gosig/carrier"
 )
@@ -135,8 +136,13 @@ var framingCases = []connCase{
 			ended := begin(func() (any, error) {
 				return nil, errors.Join(a.Send(ctx, batchOf(want...)), a.Close())
 			})
+			// A medium that has room takes all of it before anybody reads.
+			early, ok := within(ended, 50*time.Millisecond)
 			k.expect(b, want)
-			must(k, ended, "Send and Close")
+			if !ok {
+				must(k, ended, "Send and Close")
+			}
+			k.check(early.err == nil, sprintf("Send and Close: %v", early.err), "no error")
 			for range 2 {
 				_, err := end(k, begin(func() ([]byte, error) { return b.Receive(k.deadline(), nil) }), "Receive")
 				k.check(err == io.EOF, sprintf("error %v", err), "io.EOF itself")

@@ -122,9 +122,8 @@ func (k *kit) handshake(a, b carrier.Conn) {
 func (k *kit) handshakeWithin(ctx context.Context, a, b carrier.Conn) {
 	k.Helper()
 	other := begin(func() (any, error) { return nil, carrier.Handshake(ctx, b) })
-	if err := carrier.Handshake(ctx, a); err != nil {
-		k.Fatalf("Handshake: %v", err)
-	}
+	err := carrier.Handshake(ctx, a)
+	k.check(err == nil, sprintf("Handshake: %v", err), "no error")
 	must(k, other, "Handshake")
 }
 
@@ -168,9 +167,7 @@ func end[T any](k *kit, ch <-chan result[T], what string) (T, error) {
 func must[T any](k *kit, ch <-chan result[T], what string) T {
 	k.Helper()
 	v, err := end(k, ch, what)
-	if err != nil {
-		k.Fatalf("%s: %v", what, err)
-	}
+	k.check(err == nil, sprintf("%s: %v", what, err), "no error")
 	return v
 }
 
