@@ -47,24 +47,40 @@ func TestPromises(t *testing.T) {
 	}
 }
 
+// carriers are those with a medium of their own; a further one is one line.
+var carriers = []struct {
+	name  string
+	setup func(testing.TB) routertest.Setup
+}{
+	{"tcp", overTCP},
+	{"tls", overTLS},
+	{"unix", overUnix},
+}
+
 // TestCarriers runs all promises over each carrier, the quick ones with each
 // codec.
 func TestCarriers(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		setup func(testing.TB) routertest.Setup
-	}{{"tcp", overTCP}, {"tls", overTLS}, {"unix", overUnix}} {
+	for _, c := range carriers {
 		t.Run(c.name, func(t *testing.T) { routertest.Carrier(t, c.setup) })
 	}
 	t.Run("mem", func(t *testing.T) { routertest.Codecs(t, overMem) })
 }
 
+// TestFaultyCarriers runs over each carrier what must hold on a medium that is
+// slow, stalls, and loses connections.
+func TestFaultyCarriers(t *testing.T) {
+	for i, c := range carriers {
+		t.Run(c.name, func(t *testing.T) { routertest.Faulty(t, c.setup, uint64(i)) })
+	}
+	t.Run("mem", func(t *testing.T) { routertest.Faulty(t, overMem, 100) })
+}
+
 func overMem(testing.TB) routertest.Setup {
-	carriers := []carrier.Carrier{mem.New()}
+	network := []carrier.Carrier{mem.New()}
 	return routertest.Setup{
-		Carriers: carriers, Listen: "mem://:0",
+		Carriers: network, Listen: "mem://:0",
 		As: func(_ testing.TB, principal, addr string) ([]carrier.Carrier, string) {
-			return carriers, addr + "?as=" + principal
+			return network, addr + "?as=" + principal
 		},
 	}
 }

@@ -37,6 +37,7 @@ const (
 	tearsFrames           defect = "returns a part of a frame"
 	handsOutCutFrame      defect = "hands out a frame that was cut"
 	cutIsEOF              defect = "takes a cut for a clean end"
+	vanishIsEOF           defect = "takes a peer that vanished for one that closed"
 	noLimit               defect = "has no limit"
 	fixesLimit            defect = "looks at the limit too early"
 	believesLength        defect = "believes a declared length"
@@ -100,6 +101,7 @@ var planted = []struct {
 	{handsOutCutFrame, whole, "cut_inside_a_frame", "returns no part of the frame"},
 	{cutIsEOF, whole, "cut_inside_a_frame", "ends with io.ErrUnexpectedEOF"},
 	{cutIsEOF, whole, "cut_inside_a_length", "ends with io.ErrUnexpectedEOF"},
+	{vanishIsEOF, whole, "peer_vanishes", "io.EOF is for a peer that closed"},
 	{noLimit, whole, "frame_over_the_limit", "ErrFrameTooLarge"},
 	{fixesLimit, whole, "limit_set_beside_receive", "holds for frames not yet returned"},
 	{believesLength, whole, "declared_length", "never by a length that was only declared"},
@@ -218,6 +220,9 @@ func testSimple(t *testing.T, s *simple, patience time.Duration) {
 			}
 			t.Cleanup(func() { c.Close() })
 		},
-		Options: carriertest.Options{Patience: patience},
+		Options: carriertest.Options{
+			Patience: patience,
+			Vanish:   func(_ testing.TB, c carrier.Conn) { c.(*simpleConn).out.vanish() },
+		},
 	})
 }

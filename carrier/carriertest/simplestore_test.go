@@ -3,6 +3,7 @@ package carriertest_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -24,6 +25,7 @@ type store struct {
 	bytes                  []byte
 	broken                 bool // a Send was broken off
 	readerGone, writerGone bool
+	vanished               bool // the writer went without a word
 
 	own      []byte // of some defects: a buffer that is used again
 	lent     []byte // of some defects: the reader's buffer
@@ -117,6 +119,17 @@ func (s *store) put(ctx context.Context, batch []byte) (int, error) {
 	s.bytes = append(s.bytes, batch[:n]...)
 	wake(s.readable)
 	return n, nil
+}
+
+var errVanished = errors.New("the peer is gone")
+
+// vanish ends the store as when the writer's machine loses power and something
+// on the way notices.
+func (s *store) vanish() {
+	s.mu.Lock()
+	s.vanished = true
+	s.mu.Unlock()
+	s.close(&s.writerGone)
 }
 
 // room is how many bytes the store takes at present: no more than its bound, or
@@ -222,6 +235,8 @@ func (s *store) whole(room, limit int) (int, error) {
 	}
 	switch {
 	case size > 0:
+	case s.vanished && s.defect != vanishIsEOF:
+		return 0, errVanished
 	case s.writerGone && len(s.bytes) == 0, s.writerGone && s.defect == cutIsEOF:
 		return 0, io.EOF
 	case s.writerGone && s.defect == handsOutCutFrame:
