@@ -1,6 +1,6 @@
 # Shortcuts; "make help" lists them. Everything here needs Go only.
 .DEFAULT_GOAL := help
-.PHONY: help check test race vet lint fmt fuzz-corpora fuzz examples build demo ci
+.PHONY: help check test race vet lint fmt fuzz-corpora fuzz examples custom-carrier build demo ci
 
 # Tools are pinned in tools/go.mod and run from there.
 TOOL = go tool -modfile=tools/go.mod
@@ -33,8 +33,11 @@ fuzz-corpora: ## run every fuzz target over its corpus
 fuzz: ## fuzz each target for a few seconds (FUZZTIME=3s)
 	.ci/fuzz $(or $(FUZZTIME),3s)
 
-examples: ## run the example programs and compare what they print
+examples: custom-carrier ## run the example programs and compare what they print
 	go test -count=1 ./examples/...
+
+custom-carrier: ## vet and test the example that is a module of its own
+	cd examples/customcarrier && go vet ./... && go test ./...
 
 build: ## the gosig binary, static, into bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/gosig ./cmd/gosig

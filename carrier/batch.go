@@ -79,3 +79,26 @@ func Check(batch []byte, limit int) error {
 	}
 	return nil
 }
+
+// Split takes off the start of batch what a Receive may hand out: the frames
+// that room bytes hold, the first in any case, up to one that is bad or larger
+// than limit. If that is the first it returns the error that [Conn] promises.
+// Both results alias batch.
+func Split(batch []byte, room, limit int) (frames, rest []byte, err error) {
+	size := 0
+	for size < len(batch) {
+		frame, _, err := Next(batch[size:])
+		if err == nil && len(frame) > limit {
+			err = TooLarge(len(frame), limit)
+		}
+		if err != nil && size == 0 {
+			return nil, batch, err
+		}
+		next := size + FrameOverhead + len(frame)
+		if err != nil || size > 0 && next > room {
+			break // what is before it first
+		}
+		size = next
+	}
+	return batch[:size:size], batch[size:], nil
+}

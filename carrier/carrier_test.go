@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -70,6 +71,34 @@ func TestNextGivesNoWayIntoTheNextFrame(t *testing.T) {
 	require.NoError(t, err)
 	_ = append(first, "XXXXXXX"...)
 	assert.NoError(t, carrier.Check(batch, 3))
+}
+
+func TestSplit(t *testing.T) {
+	one, big := carrier.AppendFrame(nil, []byte("one")), carrier.AppendFrame(nil, make([]byte, 100))
+	cut := big[:50]
+	for _, c := range []struct {
+		name        string
+		batch       []byte
+		room, limit int
+		want        int
+		err         error
+	}{
+		{"nothing", nil, 100, 100, 0, nil},
+		{"all", slices.Concat(one, big, one), 200, 100, 118, nil},
+		{"as far as there is room", slices.Concat(one, one, one), 20, 100, 14, nil},
+		{"the first in any case", slices.Concat(big, one), 5, 100, 104, nil},
+		{"up to a large one", slices.Concat(one, big, one), 200, 99, 7, nil},
+		{"a large one", slices.Concat(big, one), 200, 99, 0, carrier.ErrFrameTooLarge},
+		{"up to a cut one", slices.Concat(one, cut), 200, 100, 7, nil},
+		{"a cut one", cut, 200, 100, 0, carrier.ErrProtocol},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			frames, rest, err := carrier.Split(c.batch, c.room, c.limit)
+			assert.ErrorIs(t, err, c.err)
+			assert.Equal(t, string(c.batch[:c.want]), string(frames))
+			assert.Equal(t, string(c.batch[c.want:]), string(rest))
+		})
+	}
 }
 
 // fake is a carrier that remembers what it was asked.

@@ -30,7 +30,8 @@ func TestExamples(t *testing.T) {
 
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, "go", "run", "./"+folder)
+			cmd := exec.CommandContext(ctx, "go", "run", ".")
+			cmd.Dir = folder // which may be a module of its own
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			require.NoError(t, cmd.Run(), "stderr: %s", &stderr)

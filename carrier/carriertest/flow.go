@@ -11,7 +11,7 @@ import (
 
 // muchTooMuch is what no medium may take from a sender whose peer does not
 // receive.
-const muchTooMuch = 96 << 20
+const muchTooMuch = 64 << 20
 
 var flowCases = []connCase{
 	{

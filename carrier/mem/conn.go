@@ -217,38 +217,14 @@ func (p *pipe) take(ctx context.Context, buf []byte, limit int) ([]byte, error) 
 		}
 		return nil, nil
 	}
-	size, err := fitting(queued, cap(buf), limit)
+	frames, _, err := carrier.Split(queued, cap(buf), limit)
 	if err != nil {
 		return nil, err
 	}
-	batch := append(buf[:0], queued[:size]...)
-	p.drop(size)
+	batch := append(buf[:0], frames...)
+	p.drop(len(frames))
 	wake(p.writable)
 	return batch, nil
-}
-
-// fitting returns the size of the frames at the start of queued that room
-// holds, of the first in any case.
-func fitting(queued []byte, room, limit int) (int, error) {
-	size := 0
-	for size < len(queued) {
-		frame, _, err := carrier.Next(queued[size:])
-		if err == nil && len(frame) > limit {
-			err = carrier.TooLarge(len(frame), limit)
-		}
-		if err != nil {
-			if size > 0 {
-				return size, nil // the frames before it first
-			}
-			return 0, err
-		}
-		next := size + carrier.FrameOverhead + len(frame)
-		if size > 0 && next > room {
-			break
-		}
-		size = next
-	}
-	return size, nil
 }
 
 // drop forgets the first size bytes, and a store that a large frame blew up.

@@ -13,7 +13,7 @@ var onceInOrder = []promise{
 	{name: "P3/once and in order, overlapping subscriptions", run: overlapping},
 	{name: "P3/order of delivery in one registry", run: deliveryOrder},
 	{name: "P3/nested emission", run: nested},
-	{name: "P3/#disconnect comes last", run: disconnectLast},
+	{name: "P3/disconnect comes last", run: disconnectLast},
 	{name: "P3/one life after another", run: lives},
 	{name: "P3/burst of small events", run: burst},
 	{name: "P3/large payloads", run: large},
