@@ -93,3 +93,33 @@ func parameterTable(carriers ...carrier.Carrier) string {
 	}
 	return b.String()
 }
+
+// shownCode finds a Go block and the file it is taken from:
+//
+//	<!-- from examples/listener/main.go -->
+//	```go
+//	...
+//	```
+var shownCode = regexp.MustCompile("(?s)<!-- from (\\S+) -->\n```go\n(.*?)```")
+
+// TestCarriersPageShowsWhatIsThere compares the Go blocks of the page for authors
+// of carriers with the files they come from, so that what a reader copies is
+// what was compiled and run.
+func TestCarriersPageShowsWhatIsThere(t *testing.T) {
+	page, err := os.ReadFile("docs/carriers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := shownCode.FindAllStringSubmatch(string(page), -1)
+	if blocks := strings.Count(string(page), "```go\n"); len(shown) != blocks || blocks == 0 {
+		t.Errorf("%d of %d Go blocks name the file they come from: each must", len(shown), blocks)
+	}
+	for _, m := range shown {
+		source, err := os.ReadFile(m[1])
+		if err != nil {
+			t.Error(err)
+		} else if !strings.Contains(string(source), m[2]) {
+			t.Errorf("docs/carriers.md shows something else than %s has:\n%s", m[1], m[2])
+		}
+	}
+}

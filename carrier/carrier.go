@@ -88,9 +88,12 @@ type Conn interface {
 
 // Traits say what a medium is. The conformance suite chooses its cases by them.
 type Traits struct {
-	// Reliable: what Send accepted arrives, or the Conn fails.
+	// Reliable: what Send accepted arrives, or the Conn fails. Without it a
+	// frame may be lost.
 	Reliable bool
-	// Ordered: frames arrive in the order of sending.
+	// Ordered: frames arrive in the order of sending. Without it they may
+	// overtake each other. Either way what arrives is whole, was sent, and
+	// comes once.
 	Ordered bool
 	// Confidential: nobody on the way can read along.
 	Confidential bool

@@ -15,7 +15,8 @@
 //		})
 //	}
 //
-// [Promises] runs them against one [World] of the caller's choice.
+// [Promises] runs them against one [World] of the caller's choice. [Faulty] runs
+// what must hold while connections are held up, stall and are cut.
 //
 // # How the cases work
 //
