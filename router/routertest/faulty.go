@@ -22,7 +22,7 @@ func Faulty(t *testing.T, setup func(t testing.TB) Setup, seed uint64) {
 		runAll(t, World{Setup: faultySetup(setup, seed, slow, slow), Shape: Across, Brief: true}, onceInOrder, losses, reconnection)
 	})
 	cuts := &carriertest.Faults{Delay: 300 * time.Microsecond, CutWithin: 5_000, Cuts: cutsEach, Torn: true}
-	for _, shape := range []Shape{Across, Up, Down} {
+	for _, shape := range []Shape{Across, Up, Down, Chain} {
 		clients, servers := cuts, cuts
 		switch shape { // whoever sends no events hardly sends at all
 		case Up:
