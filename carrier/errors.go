@@ -10,6 +10,9 @@ var (
 	ErrFrameTooLarge = errors.New("frame too large")
 	// ErrProtocol is matched by the error of bytes that are no frames.
 	ErrProtocol = errors.New("framing violated")
+	// ErrNoRoom is matched by the error of a datagram that was not sent
+	// because too many were waiting, see [Datagrams].
+	ErrNoRoom = errors.New("too many datagrams are waiting")
 )
 
 // TooLarge returns the error for a frame of size bytes where limit are allowed.

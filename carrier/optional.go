@@ -63,3 +63,38 @@ func SetMaxFrame(conn Conn, n int) int {
 	c.SetMaxFrame(n)
 	return n
 }
+
+// Datagrams is a [Conn] that can also send frames that may be lost: without
+// waiting for room, without being sent again, and in no order among each other
+// or with the frames of Send.
+//
+// Its methods may be called at any time, by any number of goroutines.
+type Datagrams interface {
+	// SendDatagram sends one frame, without its length, if there is room for
+	// it now; it never blocks. The frame stays the caller's. An error that
+	// matches [ErrFrameTooLarge] says that it does not fit, one that matches
+	// [ErrNoRoom] that too many wait already: it is lost. nil does not mean
+	// that it will arrive. After Close the error matches net.ErrClosed.
+	SendDatagram(frame []byte) error
+
+	// ReceiveDatagram blocks until a frame has come and returns it; it
+	// belongs to the caller. Frames that nobody receives are dropped, the
+	// newest first, when there are too many. Errors are those of Receive; a
+	// call whose context ended may be repeated.
+	ReceiveDatagram(ctx context.Context) ([]byte, error)
+
+	// MaxDatagram is the largest frame that fits now, in bytes; 0 while the
+	// handshake is not over, or if the peer does not take datagrams.
+	MaxDatagram() int
+}
+
+// DatagramsOf returns conn as one that can send frames that may be lost, and
+// false if its medium cannot, or the peer does not take them. Ask when the
+// handshake is over.
+func DatagramsOf(conn Conn) (Datagrams, bool) {
+	d, ok := conn.(Datagrams)
+	if !ok || d.MaxDatagram() == 0 {
+		return nil, false
+	}
+	return d, true
+}
