@@ -23,7 +23,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/certs"
 	"github.com/gosig/gosig/carrier/mem"
+	"github.com/gosig/gosig/carrier/quic"
 	"github.com/gosig/gosig/carrier/tcp"
 	"github.com/gosig/gosig/codec/cbor"
 	"github.com/gosig/gosig/codec/json"
@@ -55,6 +57,7 @@ var carriers = []struct {
 	{"tcp", overTCP},
 	{"tls", overTLS},
 	{"unix", overUnix},
+	{"quic", overQUIC},
 }
 
 // TestCarriers runs all promises over each carrier, the quick ones with each
@@ -110,6 +113,20 @@ func overTLS(t testing.TB) routertest.Setup {
 		As: func(t testing.TB, principal, addr string) ([]carrier.Carrier, string) {
 			client := ca.issue(t, "spiffe://test/"+principal)
 			return []carrier.Carrier{tcp.New(&tcp.Options{Certificate: client, CAs: ca.pool})}, addr
+		},
+	}
+}
+
+func overQUIC(t testing.TB) routertest.Setup {
+	ca := authority()
+	server := ca.issue(t, "spiffe://test/hub")
+	return routertest.Setup{
+		Carriers: []carrier.Carrier{quic.New(&quic.Options{Certificate: server, CAs: ca.pool, ClientAuth: certs.Verify})},
+		Clients:  []carrier.Carrier{quic.New(&quic.Options{CAs: ca.pool})},
+		Listen:   "quic://127.0.0.1:0",
+		As: func(t testing.TB, principal, addr string) ([]carrier.Carrier, string) {
+			client := ca.issue(t, "spiffe://test/"+principal)
+			return []carrier.Carrier{quic.New(&quic.Options{Certificate: client, CAs: ca.pool})}, addr
 		},
 	}
 }

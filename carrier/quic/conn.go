@@ -137,8 +137,8 @@ func (c *Conn) failed(ctx, limited context.Context, err error) error {
 		err = net.ErrClosed
 	case ctx.Err() != nil:
 		err = ctx.Err()
-	case limited.Err() != nil:
-		err = fmt.Errorf("not finished within the limit of %v (%w)", c.limit, limited.Err())
+	case limited.Err() != nil, timedOut(err):
+		err = fmt.Errorf("not finished within the limit of %v (%w)", c.limit, context.DeadlineExceeded)
 	case errors.Is(err, errPreface):
 		_ = c.link.conn.CloseWithError(codeProtocol, err.Error())
 	default:

@@ -90,13 +90,10 @@ func (d *dialer) try(ctx context.Context, remote *net.UDPAddr) (*Conn, error) {
 }
 
 func (d *dialer) explain(ctx, limited context.Context, err error) error {
-	var late *quicgo.HandshakeTimeoutError
-	var idle *quicgo.IdleTimeoutError
-	silent := errors.As(err, &late) || errors.As(err, &idle)
 	switch {
 	case ctx.Err() != nil:
 		return carrier.ExplainDial(ctx, d.addr, err)
-	case silent || limited.Err() != nil:
+	case timedOut(err), limited.Err() != nil:
 		return fmt.Errorf("%s did not answer within %v: is a router listening there, and is the UDP port open in its firewall? (%w)",
 			carrier.Redact(d.addr), d.limit, context.DeadlineExceeded)
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -44,6 +44,13 @@ func explain(err error) error {
 	return err
 }
 
+// timedOut reports whether a handshake ended for want of packets.
+func timedOut(err error) bool {
+	var idle *quicgo.IdleTimeoutError
+	var late *quicgo.HandshakeTimeoutError
+	return errors.As(err, &idle) || errors.As(err, &late)
+}
+
 // explainClose is for a connection that one side closed.
 func explainClose(e *quicgo.ApplicationError) error {
 	switch {
