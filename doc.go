@@ -17,7 +17,8 @@
 //     passes bytes as they are; codec/codectest checks any other.
 //   - carrier: the interface of a medium that moves whole frames.
 //     carrier/stream makes one of any byte stream, carrier/mem stays in the
-//     process, carrier/tcp serves tcp, tls and unix addresses;
+//     process, carrier/tcp serves tcp, tls and unix addresses, carrier/quic
+//     quic addresses; carrier/certs is what those over TLS share;
 //     carrier/carriertest checks any other.
 //   - router: ServerRouter and ClientRouter, hub and spoke, bridge registries
 //     over carriers. It is the only package that knows signals as well as

@@ -77,6 +77,39 @@ func TestCloseIdle(t *testing.T) {
 	assert.NotErrorIs(t, err, net.ErrClosed, "that is for a Close on this side")
 }
 
+// TestPeerDoesNotReceive: a connection that was closed does not wait for ever.
+func TestPeerDoesNotReceive(t *testing.T) {
+	t.Parallel() // it takes its time
+	w := newWorld(t, nil)
+	client, server := w.pair(t, w.ln.Addr())
+	require.NoError(t, sendNumbered(patient(t), client, 1, 1000))
+	require.NoError(t, client.Close())
+	select {
+	case <-quic.Ended(client):
+		t.Fatal("gave up at once")
+	default:
+	}
+	waitEnded(t, client)
+	_, err := server.Receive(patient(t), nil)
+	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	assert.ErrorContains(t, err, "did not wait any longer")
+}
+
+// TestRouterRestarted: a router that was started again, with the certificate
+// that it had, tells the clients of its former life.
+func TestRouterRestarted(t *testing.T) {
+	w := newWorld(t, nil)
+	cert, key := w.ca.Dir+"/server.pem", w.ca.Dir+"/server.key"
+	next := listen(t, &quic.Options{CertFile: cert, KeyFile: key})
+	p := &path{}
+	client, _ := w.pair(t, p.open(t, w.ln))
+	p.reroute(t, next)
+	require.NoError(t, client.Send(patient(t), carrier.AppendFrame(nil, make([]byte, 1000))))
+	_, err := client.Receive(patient(t), nil)
+	assert.ErrorContains(t, err, "it was started again")
+	p.reroute(t, w.ln) // so that the old one is closed in peace
+}
+
 // TestPeerVanishes: a peer that is gone without a word is given up.
 func TestPeerVanishes(t *testing.T) {
 	w := newWorld(t, &quic.Options{IdleTimeout: 500 * time.Millisecond})

@@ -23,10 +23,11 @@ const (
 )
 
 const (
-	// farewell bounds how long Close waits for the peer to receive what was
-	// sent, and linger how long a closed connection goes on waiting.
-	farewell = 100 * time.Millisecond
-	linger   = 5 * time.Second
+	// Close waits some round trips for the peer to receive what was sent,
+	// since a process may end right after it, but within these bounds.
+	shortFarewell, longFarewell = 100 * time.Millisecond, time.Second
+	// linger is how long a closed connection goes on waiting.
+	linger = 5 * time.Second
 	// look is how often a closed connection looks whether the peer has
 	// closed its side as well, of which QUIC tells by no event.
 	look = 5 * time.Millisecond
@@ -153,13 +154,17 @@ func (l *link) Close() error {
 	if first {
 		go l.end(s) // ends after linger, at the latest
 	}
-	t := time.NewTimer(farewell)
+	t := time.NewTimer(l.farewell())
 	defer t.Stop()
 	select {
 	case <-l.ended:
 	case <-t.C:
 	}
 	return nil
+}
+
+func (l *link) farewell() time.Duration {
+	return min(max(4*l.conn.ConnectionStats().SmoothedRTT, shortFarewell), longFarewell)
 }
 
 // end flushes and closes the connection.

@@ -36,8 +36,13 @@ type path struct {
 
 // open puts the path before a listener and returns the URL to dial.
 func (p *path) open(t testing.TB, ln carrier.Listener) string {
+	return "quic://" + p.to(t, hostPort(ln))
+}
+
+// to puts the path before an address and returns the one to use instead.
+func (p *path) to(t testing.TB, addr string) string {
 	var err error
-	p.router, err = net.ResolveUDPAddr("udp", hostPort(ln))
+	p.router, err = net.ResolveUDPAddr("udp", addr)
 	require.NoError(t, err)
 	p.front, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
@@ -45,7 +50,7 @@ func (p *path) open(t testing.TB, ln carrier.Listener) string {
 	p.rebind(t)
 	p.wg.Go(func() { p.forth() }) // ends with front
 	t.Cleanup(p.close)
-	return "quic://" + p.front.LocalAddr().String()
+	return p.front.LocalAddr().String()
 }
 
 // rebind gives the client another address in the eyes of the router, as a NAT
@@ -61,6 +66,15 @@ func (p *path) rebind(t testing.TB) {
 	if old != nil {
 		old.Close()
 	}
+}
+
+// reroute sends what comes from the client to another listener.
+func (p *path) reroute(t testing.TB, ln carrier.Listener) {
+	to, err := net.ResolveUDPAddr("udp", hostPort(ln))
+	require.NoError(t, err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.router = to
 }
 
 // vanish lets nothing pass from now on.
@@ -91,9 +105,9 @@ func (p *path) forth() {
 		p.mu.Unlock()
 		p.pass(0, buf[:n], func(b []byte) {
 			p.mu.Lock()
-			back := p.back
+			back, to := p.back, p.router
 			p.mu.Unlock()
-			_, _ = back.WriteToUDP(b, p.router) // a network may lose it
+			_, _ = back.WriteToUDP(b, to) // a network may lose it
 		})
 	}
 }

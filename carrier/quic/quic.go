@@ -30,9 +30,9 @@
 // [Options.MaxHandshakes] connections that are not through with it; it refuses
 // more, and asks for a proof of address when there are many.
 //
-// Close flushes: the connection lives on, a tenth of a second within Close and
-// up to five more beside it, until the peer has received everything. The peer
-// then gets io.EOF.
+// Close flushes: the connection lives on, for some round trips within Close (a
+// tenth of a second at least, a second at most) and up to five seconds beside it,
+// until the peer has received everything. The peer then gets io.EOF.
 //
 // A client may change its address. A socket is bound to no address unless the
 // client is told to, so that the network may change below it; the router sees
