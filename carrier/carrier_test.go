@@ -278,3 +278,29 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// withDatagrams is a Conn that takes datagrams of some size.
+type withDatagrams struct {
+	carrier.Conn
+	largest int
+}
+
+func (withDatagrams) SendDatagram([]byte) error                       { return nil }
+func (withDatagrams) ReceiveDatagram(context.Context) ([]byte, error) { return nil, nil }
+func (c withDatagrams) MaxDatagram() int                              { return c.largest }
+
+func TestDatagramsOf(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		conn carrier.Conn
+		want bool
+	}{
+		{"a medium without", struct{ carrier.Conn }{}, false},
+		{"one that has them", withDatagrams{largest: 1000}, true},
+		{"a peer that takes none", withDatagrams{}, false},
+	} {
+		if d, ok := carrier.DatagramsOf(c.conn); ok != c.want || (d != nil) != c.want {
+			t.Errorf("%s: %v, %v", c.name, d, ok)
+		}
+	}
+}

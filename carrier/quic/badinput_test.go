@@ -63,7 +63,7 @@ func TestBadStreams(t *testing.T) {
 		{"empty frame", quic.Preface + "\x00\x00\x00\x00", nil, false, is(carrier.ErrProtocol)},
 		{"truncated frame", quic.Preface + frame + frame[:7], fin, true, is(io.ErrUnexpectedEOF)},
 		{"reset within a frame", quic.Preface + frame[:7], func(_ *quicgo.Conn, s *quicgo.Stream) { s.CancelWrite(7) }, false, says("closed the connection")},
-		{"closed with a code", quic.Preface + frame[:7], func(qc *quicgo.Conn, _ *quicgo.Stream) { _ = qc.CloseWithError(77, "no\nreason") }, false, says(`code 77: "no\nreason"`)},
+		{"closed with a code", quic.Preface + frame + frame[:7], func(qc *quicgo.Conn, _ *quicgo.Stream) { _ = qc.CloseWithError(77, "no\nreason") }, true, says(`code 77: "no\nreason"`)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, nil)
@@ -290,6 +290,7 @@ func (m *mute) ReadFrom([]byte) (int, net.Addr, error) {
 func (m *mute) Close() error { m.once.Do(func() { close(m.closed) }); return nil }
 
 func (*mute) SetReadBuffer(int) error          { return nil }
+func (*mute) SetWriteBuffer(int) error         { return nil }
 func (*mute) LocalAddr() net.Addr              { return &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9} }
 func (*mute) SetDeadline(time.Time) error      { return nil }
 func (*mute) SetReadDeadline(time.Time) error  { return nil }

@@ -68,6 +68,8 @@ func explainTransport(e *quicgo.TransportError) error {
 	switch {
 	case e.ErrorCode == noApplicationProtocol:
 		return fmt.Errorf("one side speaks %s over QUIC and the other does not: is the peer a gosig router? (%w)", ALPN, what)
+	case e.Remote && e.ErrorCode == quicgo.ApplicationErrorErrorCode:
+		return io.EOF // closed during the handshake, when the code may not be told
 	case e.Remote && e.ErrorCode == quicgo.ConnectionRefused:
 		return fmt.Errorf("the peer refused the connection: it is busy or closing; try again later (%w)", what)
 	case e.Remote && e.ErrorCode.IsCryptoError():

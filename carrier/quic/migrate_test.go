@@ -2,6 +2,7 @@ package quic_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -79,5 +80,25 @@ func underLoad(t *testing.T, client, server carrier.Conn, move func(context.Cont
 	}
 	for _, done := range all {
 		require.NoError(t, <-done)
+	}
+}
+
+// TestLoss: a path that loses packets costs time, and nothing else.
+func TestLoss(t *testing.T) {
+	for _, c := range []struct {
+		loss   float64
+		frames int
+	}{{0.05, 5000}, {0.2, 1000}} {
+		t.Run(fmt.Sprint(c.loss), func(t *testing.T) {
+			w := newWorld(t, nil)
+			p := &path{loss: c.loss, delay: 2 * time.Millisecond}
+			client, server := w.pair(t, p.open(t, w.ln))
+			ctx := patient(t)
+			for _, way := range []struct{ from, to carrier.Conn }{{client, server}, {server, client}} {
+				sent := background(func() error { return sendNumbered(ctx, way.from, c.frames, 100) })
+				require.NoError(t, receiveNumbered(ctx, way.to, c.frames, nil))
+				require.NoError(t, <-sent)
+			}
+		})
 	}
 }
