@@ -143,3 +143,27 @@ func TestIdleConnectionStays(t *testing.T) {
 		client, server = server, client
 	}
 }
+
+// TestUnacceptedAreClosed: who waits to be accepted is told when the listener is
+// closed, and who was accepted goes on.
+func TestUnacceptedAreClosed(t *testing.T) {
+	w := newWorld(t, nil)
+	client, server := w.pair(t, w.ln.Addr())
+	waiting := make([]carrier.Conn, 3)
+	for i := range waiting {
+		c, err := w.dialer.Dial(patient(t), w.ln.Addr())
+		require.NoError(t, err)
+		defer c.Close()
+		waiting[i] = c
+	}
+	require.NoError(t, w.ln.Close())
+	for _, c := range waiting {
+		_, err := c.Receive(patient(t), nil)
+		require.Error(t, err)
+		assert.NotErrorIs(t, err, net.ErrClosed, "that is for a Close on this side")
+		assert.NotErrorIs(t, err, context.DeadlineExceeded)
+	}
+	sent := background(func() error { return sendNumbered(patient(t), client, 10, 100) })
+	require.NoError(t, receiveNumbered(patient(t), server, 10, nil))
+	require.NoError(t, <-sent)
+}

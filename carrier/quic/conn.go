@@ -28,9 +28,10 @@ type Conn struct {
 	leave  func()        // gives the slot of a half-open connection back; nil: there is none
 
 	turn     chan struct{}                    // capacity 1: held by the one that shakes hands
-	identity atomic.Pointer[carrier.Identity] // set by the handshake; ID "": none
+	identity atomic.Pointer[carrier.Identity] // set by the handshake, at its end; ID "": none
 
-	datagrams datagrams
+	datagrams     datagrams
+	takeDatagrams bool // the peer does; written before identity is
 }
 
 // newConn is for the side that dialled: its connection is through with QUIC's
@@ -74,6 +75,7 @@ func (c *Conn) Handshake(ctx context.Context) error {
 		return c.failed(ctx, limited, err)
 	}
 	identity := c.peer()
+	c.takeDatagrams = c.link.conn.ConnectionState().SupportsDatagrams.Remote
 	c.identity.Store(&identity)
 	if c.leave != nil {
 		c.leave()

@@ -34,7 +34,7 @@ var tooMuch = make([]byte, 1<<16)
 // MaxDatagram implements [carrier.Datagrams]. It may grow and shrink with what
 // the path takes.
 func (c *Conn) MaxDatagram() int {
-	if c.identity.Load() == nil || !c.link.conn.ConnectionState().SupportsDatagrams.Remote {
+	if c.identity.Load() == nil || !c.takeDatagrams {
 		return 0
 	}
 	var e *quicgo.DatagramTooLargeError

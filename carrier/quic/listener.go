@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"sync"
@@ -62,11 +63,14 @@ type acceptor struct {
 // Accept returns a *link whose handshake has begun.
 func (a *acceptor) Accept() (net.Conn, error) {
 	qc, err := a.ln.Accept(a.ctx)
-	if err != nil {
-		return nil, net.ErrClosed // a socket's own failure ends it all the same
+	switch {
+	case err == nil:
+		a.endpoint.hold()
+		return newLink(qc, a.endpoint), nil
+	case a.ctx.Err() != nil:
+		return nil, net.ErrClosed
 	}
-	a.endpoint.hold()
-	return newLink(qc, a.endpoint), nil
+	return nil, fmt.Errorf("the socket failed: %v", err) // err matches net.ErrClosed, but nobody closed it
 }
 
 // Close stops listening and closes what nobody accepted.
