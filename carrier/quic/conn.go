@@ -176,6 +176,14 @@ func (c *Conn) Close() error {
 	return err
 }
 
+// Security implements [carrier.Secured].
+func (c *Conn) Security() (carrier.Security, bool) {
+	if c.identity.Load() == nil {
+		return carrier.Security{}, false
+	}
+	return carrier.TLSSecurity(c.link.conn.ConnectionState().TLS)
+}
+
 // Identity implements [carrier.Identified].
 func (c *Conn) Identity() (carrier.Identity, bool) {
 	id := c.identity.Load()

@@ -148,7 +148,7 @@ func (c *Carrier) Schemes() []string { return []string{"quic"} }
 // Dial connects to addr, see [carrier.Carrier]. It tries all addresses of the
 // host, one after the other.
 func (c *Carrier) Dial(ctx context.Context, addr *url.URL) (carrier.Conn, error) {
-	settings, err := c.settings(addr, certs.DialParams)
+	settings, err := c.settings(addr, carrier.Dialing)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (c *Carrier) Dial(ctx context.Context, addr *url.URL) (carrier.Conn, error)
 
 // Listen listens on addr, see [carrier.Carrier].
 func (c *Carrier) Listen(ctx context.Context, addr *url.URL) (carrier.Listener, error) {
-	settings, err := c.settings(addr, certs.ListenParams)
+	settings, err := c.settings(addr, carrier.Listening)
 	if err != nil {
 		return nil, err
 	}
@@ -170,8 +170,8 @@ func (c *Carrier) Listen(ctx context.Context, addr *url.URL) (carrier.Listener, 
 	return c.listen(ctx, addr, config, resetKey(settings))
 }
 
-func (c *Carrier) settings(addr *url.URL, known []string) (*certs.Settings, error) {
-	query, err := carrier.Query(addr, known...)
+func (c *Carrier) settings(addr *url.URL, side carrier.Use) (*certs.Settings, error) {
+	query, err := carrier.Query(addr, scheme().Names(side)...)
 	if err != nil {
 		return nil, err
 	}

@@ -93,6 +93,12 @@ func TestAuthentication(t *testing.T) {
 			id, known = carrier.IdentityOf(e.client)
 			assert.True(t, known)
 			assert.Equal(t, "tls", id.Method)
+			for _, conn := range []carrier.Conn{e.client, e.server} {
+				security, ok := carrier.SecurityOf(conn)
+				assert.True(t, ok)
+				assert.Equal(t, "TLS 1.3", security.Protocol)
+				assert.Equal(t, quic.ALPN, security.ALPN)
+			}
 		})
 	}
 }
