@@ -1,0 +1,74 @@
+package dtls
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// stalled is how long Close waits without any of what was sent being
+	// acknowledged, and farewell how long in all.
+	stalled  = 250 * time.Millisecond
+	farewell = 2 * time.Second
+)
+
+// Close implements io.Closer: what was written is delivered if the peer goes on
+// acknowledging it, then both ends learn of the end.
+func (c *channel) Close() error {
+	c.closed.Store(true)
+	if c.watch != nil {
+		c.watch.close()
+	}
+	if c.opened.Load() {
+		c.shutdown()
+	}
+	if c.assoc != nil {
+		_ = c.assoc.Close() // says goodbye in DTLS as well
+	}
+	if c.dtls != nil {
+		_ = c.dtls.Close()
+	}
+	_ = c.link.Close()
+	c.wg.Wait()
+	c.link.release()
+	return nil
+}
+
+// shutdown ends the association in order, so that the peer has everything when
+// it learns of the end. Where that takes too long it is aborted: the peer gets
+// an error and not an end that looks complete.
+func (c *channel) shutdown() {
+	select {
+	case <-c.gone:
+		return // it has ended
+	default:
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	wg.Go(func() { c.giveUp(ctx, cancel) }) // ends with ctx
+	if err := c.assoc.Shutdown(ctx); err != nil && ctx.Err() != nil {
+		c.assoc.Abort("closed before all was taken")
+	}
+}
+
+// giveUp ends the waiting when nothing is acknowledged any more.
+func (c *channel) giveUp(ctx context.Context, cancel context.CancelFunc) {
+	tick := time.NewTicker(stalled)
+	defer tick.Stop()
+	for last := c.strm.BufferedAmount(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := c.strm.BufferedAmount()
+		if now >= last {
+			cancel()
+			return
+		}
+		last = now
+	}
+}
