@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/carrier/certs"
+	"github.com/gosig/gosig/carrier/dtls"
 	"github.com/gosig/gosig/carrier/mem"
 	"github.com/gosig/gosig/carrier/quic"
 	"github.com/gosig/gosig/carrier/tcp"
@@ -64,6 +66,10 @@ var carriers = []struct {
 // codec.
 func TestCarriers(t *testing.T) {
 	for _, c := range carriers {
+	for _, c := range []struct {
+		name  string
+		setup func(testing.TB) routertest.Setup
+	}{{"tcp", overTCP}, {"tls", overTLS}, {"unix", overUnix}, {"dtls", overDTLS}} {
 		t.Run(c.name, func(t *testing.T) { routertest.Carrier(t, c.setup) })
 	}
 	t.Run("mem", func(t *testing.T) { routertest.Codecs(t, overMem) })
@@ -127,8 +133,25 @@ func overQUIC(t testing.TB) routertest.Setup {
 		As: func(t testing.TB, principal, addr string) ([]carrier.Carrier, string) {
 			client := ca.issue(t, "spiffe://test/"+principal)
 			return []carrier.Carrier{quic.New(&quic.Options{Certificate: client, CAs: ca.pool})}, addr
+func overDTLS(testing.TB) routertest.Setup {
+	keys := map[string][]byte{"hub": pskOf("hub")}
+	for _, name := range []string{"cook", "thief"} {
+		keys[name] = pskOf(name)
+	}
+	return routertest.Setup{
+		Carriers: []carrier.Carrier{dtls.New(&dtls.Options{PSKs: keys})},
+		Clients:  []carrier.Carrier{dtls.New(&dtls.Options{PSKs: keys, PSKIdentity: "hub"})},
+		Listen:   "dtls://127.0.0.1:0",
+		As: func(_ testing.TB, principal, addr string) ([]carrier.Carrier, string) {
+			return []carrier.Carrier{dtls.New(&dtls.Options{PSKs: map[string][]byte{principal: pskOf(principal)}})}, addr
 		},
 	}
+}
+
+// pskOf makes a key for a name.
+func pskOf(name string) []byte {
+	sum := sha256.Sum256([]byte(name))
+	return sum[:]
 }
 
 // ca is a certificate authority for one run of the tests.

@@ -36,7 +36,7 @@ func TestConformancePSK(t *testing.T) {
 	carriertest.Test(t, carriertest.Subject{
 		Carrier: dtls.New(withKeys()),
 		Listen:  func(testing.TB) string { return "dtls://127.0.0.1:0" },
-		Stall:   stall,
+		Stall:   func(t testing.TB, addr string) { stall(t, addr, pskClient()...) },
 	})
 }
 
@@ -48,20 +48,19 @@ func TestConformanceCertificates(t *testing.T) {
 		Carrier: dtls.New(&dtls.Options{CAFile: ca.File, CertFile: cert, KeyFile: key}),
 		Dialer:  dtls.New(&dtls.Options{CAFile: ca.File, CertFile: myCert, KeyFile: myKey}),
 		Listen:  func(testing.TB) string { return "dtls://127.0.0.1:0" },
-		Stall:   stall,
+		Stall:   func(t testing.TB, addr string) { stall(t, addr, piondtls.WithInsecureSkipVerify(true)) },
 		Options: carriertest.Options{Bytes: 1 << 20},
 	})
 }
 
 // stall returns the cookie and says no more. The handshake on its side has ended
 // when stall returns.
-func stall(t testing.TB, addr string) {
+func stall(t testing.TB, addr string, opts ...piondtls.ClientOption) {
 	t.Helper()
 	stalled := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	pc := dialMute(t, addr, 2, stalled)
-	conn, err := piondtls.ClientWithOptions(pc, pc.to, pskClient(piondtls.WithCipherSuites(
-		piondtls.TLS_PSK_WITH_AES_128_GCM_SHA256, piondtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256))...)
+	conn, err := piondtls.ClientWithOptions(pc, pc.to, opts...)
 	require.NoError(t, err)
 	done := make(chan struct{})
 	go func() { // ends with cancel
@@ -144,4 +143,24 @@ func keyFile(t testing.TB, content string) string {
 	path := filepath.Join(t.TempDir(), "keys.psk")
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 	return path
+}
+
+// pair is the two ends of a new connection, with both handshakes done.
+func pair(t testing.TB, clientOpts, serverOpts *dtls.Options) (client, server carrier.Conn) {
+	ln, _ := listen(t, serverOpts, "")
+	return connect(t, ln, newSet(t, clientOpts), ln.Addr())
+}
+
+// connect dials addr, which leads to ln, and completes the handshakes.
+func connect(t testing.TB, ln carrier.Listener, dialer *carrier.Set, addr string) (client, server carrier.Conn) {
+	ctx := within(t, 20*time.Second)
+	client, err := dialer.Dial(ctx, addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { client.Close() })
+	server, err = ln.Accept(ctx)
+	require.NoError(t, err)
+	t.Cleanup(func() { server.Close() })
+	require.NoError(t, carrier.Handshake(ctx, client))
+	require.NoError(t, carrier.Handshake(ctx, server))
+	return client, server
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/pion/dtls/v3"
+
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/carrier/certs"
 )
@@ -37,6 +39,10 @@ func alerted(err error) bool {
 func (c *conn) explain(err error) error {
 	if why := c.link.reason(); why != nil {
 		return why
+	}
+	var outer *dtls.HandshakeError
+	if errors.As(err, &outer) {
+		err = outer.Err // it says no more than "handshake error"
 	}
 	switch {
 	case errors.Is(c.began.Err(), context.DeadlineExceeded):
