@@ -38,15 +38,19 @@ const (
 // former must be longer than 200 ms, by which an acknowledgement may be delayed.
 const (
 	shortestRTO = 300 * time.Millisecond
-	longestRTO  = 3 * time.Second
+	longestRTO  = 2 * time.Second
 )
+
+// leastPackets is how many packets may be under way, however many were lost: a
+// few less than TCP begins with.
+const leastPackets = 8
 
 // retransmission returns the longest wait for an acknowledgement over a path
 // with the given round trip. SCTP's own bounds, 1 s to 60 s, are made for links
 // that suffer from impatience; here one lost datagram would hold up everything
 // for a second, and a few in a row for minutes.
 func retransmission(roundTrip time.Duration) time.Duration {
-	return min(max(shortestRTO+4*roundTrip, shortestRTO), longestRTO)
+	return min(max(shortestRTO+2*roundTrip, shortestRTO), longestRTO)
 }
 
 // channel is the byte stream of a conn: one stream of an SCTP association over
@@ -89,7 +93,7 @@ func (s steady) Read(p []byte) (int, error) {
 	for {
 		n, err := s.Conn.Read(p)
 		var passing *dtls.TemporaryError
-		if err != nil && errors.As(err, &passing) && !refused(err) {
+		if err != nil && errors.As(err, &passing) {
 			continue
 		}
 		return n, err
@@ -104,6 +108,8 @@ func (c *channel) open(ctx context.Context, conn *dtls.Conn, client bool, mtu in
 	options := sctp.Config{
 		NetConn: steady{conn}, LoggerFactory: silence{}, Name: "gosig",
 		MTU: uint32(mtu), MaxReceiveBufferSize: receiveBuffer, MaxMessageSize: largestMessage,
+		// With less under way a loss is noticed by the timer only.
+		MinCwnd: uint32(leastPackets * mtu), FastRtxWnd: uint32(leastPackets * mtu),
 		// DTLS has checked every bit already (RFC 9653).
 		EnableZeroChecksum: true,
 		RTOMax:             float64(retransmission(c.link.roundTrip()) / time.Millisecond),
@@ -213,7 +219,7 @@ func (c *channel) ended(err error) error {
 	if c.closed.Load() {
 		return net.ErrClosed
 	}
-	return explainEnd(err)
+	return err // io.EOF: the peer has announced it
 }
 
 // Write implements io.Writer.

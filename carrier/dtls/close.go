@@ -8,9 +8,11 @@ import (
 
 const (
 	// stalled is how long Close waits without any of what was sent being
-	// acknowledged, and farewell how long in all.
-	stalled  = 250 * time.Millisecond
-	farewell = 2 * time.Second
+	// acknowledged: more than two attempts to send it over most paths.
+	// farewell is how long it waits in all, looksEvery how often it looks.
+	stalled    = 800 * time.Millisecond
+	farewell   = 2 * time.Second
+	looksEvery = 50 * time.Millisecond
 )
 
 // Close implements io.Closer: what was written is delivered if the peer goes on
@@ -54,21 +56,25 @@ func (c *channel) shutdown() {
 	}
 }
 
-// giveUp ends the waiting when nothing is acknowledged any more.
+// giveUp ends the waiting when nothing is acknowledged any more, and at once
+// when the peer has no room since nobody there receives.
 func (c *channel) giveUp(ctx context.Context, cancel context.CancelFunc) {
-	tick := time.NewTicker(stalled)
+	tick := time.NewTicker(looksEvery)
 	defer tick.Stop()
-	for last := c.strm.BufferedAmount(); ; {
+	last, since := c.strm.BufferedAmount(), time.Now()
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 		now := c.strm.BufferedAmount()
-		if now >= last {
+		if now < last {
+			last, since = now, time.Now()
+		}
+		if time.Since(since) > stalled || now > 0 && c.assoc.RWND() < c.assoc.MTU() {
 			cancel()
 			return
 		}
-		last = now
 	}
 }

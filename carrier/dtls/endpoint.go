@@ -116,8 +116,11 @@ func (ep *endpoint) dispatch(d []byte, from netip.AddrPort) (crowded []*session)
 // deliver puts what can be of use into the inbox. The caller holds ep.mu.
 func (s *session) deliver(d []byte, from netip.AddrPort) {
 	useful := plausible
-	if s.quiet {
+	switch {
+	case s.quiet:
 		useful = sealed
+	case !s.settled:
+		d = unwrapped(d)
 	}
 	if !useful(d, cidSize) {
 		return
@@ -126,8 +129,8 @@ func (s *session) deliver(d []byte, from netip.AddrPort) {
 	if addr.AddrPort() != from {
 		addr = net.UDPAddrFromAddrPort(from)
 	}
-	if s.rtt.Load() == 0 && !s.firstSent.IsZero() {
-		s.rtt.Store(int64(max(time.Since(s.firstSent), 1)))
+	if !s.settled {
+		s.clock.got(d)
 	}
 	s.box.put(d, addr)
 }
@@ -148,7 +151,7 @@ func (ep *endpoint) hello(a *address, r random, d []byte, from netip.AddrPort) [
 		a = &address{}
 		ep.addresses[from] = a
 	}
-	s := &session{ep: ep, random: r, box: newInbox(), began: time.Now()}
+	s := &session{ep: ep, random: r, box: newInbox()}
 	rand.Read(s.id[:])
 	s.addr.Store(net.UDPAddrFromAddrPort(from))
 	a.attempts = append(a.attempts, s)
@@ -190,9 +193,7 @@ func (ep *endpoint) crowded(a *address) []*session {
 // answering notes that a session sends a message of the handshake.
 func (ep *endpoint) answering(s *session, serverHello bool) {
 	ep.mu.Lock()
-	if s.firstSent.IsZero() {
-		s.firstSent = time.Now()
-	}
+	s.clock.wrote()
 	first := serverHello && !s.proven
 	s.proven = s.proven || serverHello
 	ep.mu.Unlock()

@@ -102,15 +102,3 @@ func explainNoAnswer(ctx context.Context, addr *url.URL, err error) error {
 	}
 	return fmt.Errorf("%s: %w", carrier.Redact(addr), err)
 }
-
-// explainEnd turns the end of an association into what a reader expects. Only an
-// end that the peer has announced is io.EOF.
-func explainEnd(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.EOF
-	}
-	if refused(err) {
-		return fmt.Errorf("the peer's port is closed: it has ended or was restarted (%w)", err)
-	}
-	return err
-}

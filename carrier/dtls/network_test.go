@@ -53,7 +53,7 @@ func TestLoss(t *testing.T) {
 	for _, c := range []struct {
 		loss   float64
 		frames int
-	}{{0.05, 3000}, {0.2, 500}} {
+	}{{0.05, 2000}, {0.2, 200}} {
 		for seed := range uint64(3) {
 			t.Run(fmt.Sprintf("%v/%d", c.loss, seed), func(t *testing.T) {
 				t.Parallel()

@@ -1,6 +1,9 @@
 package dtls
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // What is read here of a datagram is only what decides where it goes; package
 // pion/dtls reads it again and checks it.
@@ -27,6 +30,7 @@ const (
 	messageServer   = 2
 	versionMajor    = 254
 	messageType     = recordHeader
+	messageNumber   = recordHeader + 4
 	fragmentOffset  = recordHeader + 6
 	firstHelloBytes = randomAt + 32
 )
@@ -76,6 +80,20 @@ func addressed(d []byte) (id connID, ok bool) {
 	return id, true
 }
 
+// unwrapped returns the alert in a datagram with which pion/dtls breaks off a
+// handshake once it knows its peer's connection ID: it puts that on the alert
+// although nothing is encrypted yet, which no peer can read. Other datagrams it
+// returns as they are.
+func unwrapped(d []byte) []byte {
+	const head = recordHeader + cidSize
+	if len(d) != head+3 || d[0] != typeCID || epoch(d) != 0 || d[head+2] != typeAlert {
+		return d
+	}
+	alert := make([]byte, 0, recordHeader+2)
+	alert = append(append(alert, typeAlert), d[1:cidAt]...)
+	return append(alert, 0, 2, d[head], d[head+1])
+}
+
 // sealed reports whether a datagram consists of protected records only. All else
 // is worthless once a handshake is over, and pion/dtls ends a connection over
 // some of it, which anyone can send in another's name.
@@ -109,4 +127,40 @@ func every(d []byte, cid int, ok func(record []byte) bool) bool {
 		d = d[end:]
 	}
 	return true
+}
+
+// clock measures the round trip during a handshake: from the first datagram that
+// asks for something to the first with the answer, which is known by the number
+// of its message. What is lost meanwhile makes the time longer, never shorter,
+// so the shortest is taken. Its methods are called under a lock of its owner.
+type clock struct {
+	asked    time.Time // zero: nothing is awaited
+	answered int       // the highest number so far, and one
+	shortest time.Duration
+}
+
+// wrote is told of a datagram that goes out.
+func (c *clock) wrote() {
+	if c.asked.IsZero() {
+		c.asked = time.Now()
+	}
+}
+
+// got is told of a datagram that came.
+func (c *clock) got(d []byte) {
+	if _, ok := handshakeType(d); !ok || c.asked.IsZero() && c.answered > 0 {
+		return
+	}
+	number := int(binary.BigEndian.Uint16(d[messageNumber:])) + 1
+	if number <= c.answered {
+		return
+	}
+	c.answered = number
+	if c.asked.IsZero() {
+		return // a client's first word
+	}
+	if took := max(time.Since(c.asked), 1); c.shortest == 0 || took < c.shortest {
+		c.shortest = took
+	}
+	c.asked = time.Time{}
 }

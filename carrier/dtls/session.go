@@ -22,10 +22,8 @@ type session struct {
 	id     connID
 	random random
 	box    *inbox
-	began  time.Time
 
 	addr  atomic.Pointer[net.UDPAddr] // where the client is; changes with a connection ID
-	rtt   atomic.Int64                // of the cookie, in ns; 0: not known yet
 	cause atomic.Pointer[error]       // why this side ended it
 
 	// onProven is called once, by whoever sends the ServerHello.
@@ -35,7 +33,7 @@ type session struct {
 
 	// Guarded by ep.mu.
 	proven, settled, quiet bool
-	firstSent              time.Time
+	clock                  clock
 }
 
 var (
@@ -126,7 +124,11 @@ func (s *session) settle() { s.ep.settle(s) }
 func (s *session) hush() { s.ep.hush(s) }
 
 // roundTrip implements link.
-func (s *session) roundTrip() time.Duration { return time.Duration(s.rtt.Load()) }
+func (s *session) roundTrip() time.Duration {
+	s.ep.mu.Lock()
+	defer s.ep.mu.Unlock()
+	return s.clock.shortest
+}
 
 // reason implements link.
 func (s *session) reason() error {

@@ -1,6 +1,7 @@
 package dtls
 
 import (
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -18,8 +19,8 @@ type socket struct {
 	cause    atomic.Pointer[error]
 
 	first sync.Once // closes answered
-	rtt   atomic.Int64
-	began atomic.Int64 // when the first datagram went out, in ns
+	mu    sync.Mutex
+	clock clock
 }
 
 func newSocket(udp *net.UDPConn) *socket {
@@ -31,7 +32,7 @@ func (s *socket) ReadFrom(p []byte) (int, net.Addr, error) {
 	for {
 		n, err := s.Read(p)
 		if err != nil {
-			return 0, nil, err
+			return 0, nil, s.failed(err)
 		}
 		if s.useful(p[:n]) {
 			return n, s.remote, nil
@@ -47,21 +48,34 @@ func (s *socket) useful(d []byte) bool {
 		s.noise.Store(true) // our own ClientHello: it is an echo service
 		return false
 	}
-	s.first.Do(func() {
-		s.rtt.Store(max(time.Now().UnixNano()-s.began.Load(), 1))
-		close(s.answered)
-	})
+	s.mu.Lock()
+	s.clock.got(d)
+	s.mu.Unlock()
+	s.first.Do(func() { close(s.answered) })
 	return true
 }
 
 // WriteTo implements net.PacketConn.
 func (s *socket) WriteTo(p []byte, _ net.Addr) (int, error) {
-	s.began.CompareAndSwap(0, time.Now().UnixNano())
+	if !s.quiet.Load() {
+		s.mu.Lock()
+		s.clock.wrote()
+		s.mu.Unlock()
+	}
 	_, err := s.Write(p)
 	if err != nil && s.quiet.Load() && passing(err) {
-		err = nil // lost, as by any network
+		return len(p), nil // lost, as by any network
 	}
-	return len(p), err
+	return len(p), s.failed(err)
+}
+
+// failed ends a connection whose peer has no socket any more, so that this does
+// not look like an end that the peer has announced.
+func (s *socket) failed(err error) error {
+	if err != nil && s.quiet.Load() && refused(err) {
+		s.end(fmt.Errorf("the peer's port is closed: it has ended or was restarted (%w)", err))
+	}
+	return err
 }
 
 // release implements link.
@@ -74,7 +88,11 @@ func (s *socket) settle() {}
 func (s *socket) hush() { s.quiet.Store(true) }
 
 // roundTrip implements link.
-func (s *socket) roundTrip() time.Duration { return time.Duration(s.rtt.Load()) }
+func (s *socket) roundTrip() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clock.shortest
+}
 
 // end implements link.
 func (s *socket) end(why error) {
