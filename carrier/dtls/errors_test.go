@@ -72,7 +72,9 @@ func TestTCPPort(t *testing.T) {
 func TestCertificates(t *testing.T) {
 	ca, other := certstest.New(t, "CA"), certstest.New(t, "other CA")
 	server := func(edits ...certstest.Edit) string { return certstest.Pair(ca.Server(edits...)) }
-	client := func(name string, edits ...certstest.Edit) string { return "&" + certstest.Pair(ca.Issue(name, edits...)) }
+	client := func(name string, edits ...certstest.Edit) string {
+		return "&" + certstest.Pair(ca.Issue(name, edits...))
+	}
 	good := client("good", certstest.DNS("good.example"))
 	strange, strangeKey := other.Issue("strange", certstest.DNS("strange"))
 	for _, c := range []struct {
@@ -145,7 +147,7 @@ func TestKeysAndCertificates(t *testing.T) {
 func TestCertificatesAreReadAgain(t *testing.T) {
 	ca := certstest.New(t, "CA")
 	cert, key := ca.Server()
-	ln, c := listen(t, &dtls.Options{CertFile: cert, KeyFile: key}, "")
+	ln, c := listen(t, &dtls.Options{CertFile: cert, KeyFile: key, OnReloadError: func(error) {}}, "")
 	dial := func() error {
 		c.LookAgain()
 		_, _, err, _ := shake(t, ln, nil, "?ca="+ca.File)

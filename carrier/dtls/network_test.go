@@ -181,7 +181,7 @@ func TestMTU(t *testing.T) {
 			opts := &dtls.Options{PSKs: withKeys().PSKs, MTU: mtu}
 			ln, _ := listen(t, opts, "")
 			p := newPath(t, ln.Addr(), 1, 0)
-			p.mtu = mtu
+			p.mtu.Store(int64(mtu))
 			client, server := connect(t, ln, newSet(t, opts), p.addr())
 			stream(t, client, server, 0, 300)
 			stream(t, server, client, 0, 300)

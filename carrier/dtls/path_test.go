@@ -20,6 +20,7 @@ type path struct {
 	to      netip.AddrPort
 	near    *net.UDPConn
 	down    atomic.Bool
+	mtu     atomic.Int64 // larger datagrams are lost; 0: none
 	dropped atomic.Int64
 
 	mu     sync.Mutex
@@ -27,7 +28,6 @@ type path struct {
 	client netip.AddrPort
 	chance *rand.Rand
 	loss   float64
-	mtu    int // larger datagrams are lost; 0: none
 	wg     sync.WaitGroup
 }
 
@@ -107,7 +107,7 @@ func (p *path) back(far *net.UDPConn) {
 
 // loses decides over one datagram. The caller holds p.mu.
 func (p *path) loses(n int) bool {
-	if p.mtu > 0 && n > p.mtu || p.down.Load() || p.chance.Float64() < p.loss {
+	if mtu := int(p.mtu.Load()); mtu > 0 && n > mtu || p.down.Load() || p.chance.Float64() < p.loss {
 		p.dropped.Add(1)
 		return true
 	}
