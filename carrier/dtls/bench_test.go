@@ -104,7 +104,7 @@ func barePair(b *testing.B) (out, in *sctp.Stream) {
 		if err != nil {
 			return
 		}
-		assoc, err := sctp.Server(sctp.Config{NetConn: nc, BlockWrite: true})
+		assoc, err := sctp.ServerWithOptions(sctp.Config{NetConn: nc, BlockWrite: true})
 		if err != nil {
 			return
 		}
@@ -116,7 +116,7 @@ func barePair(b *testing.B) (out, in *sctp.Stream) {
 	nc, err := piondtls.DialWithOptions("udp", ln.Addr().(*net.UDPAddr), pskClient(
 		piondtls.WithCipherSuites(piondtls.TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256))...)
 	require.NoError(b, err)
-	assoc, err := sctp.Client(sctp.Config{NetConn: nc, BlockWrite: true})
+	assoc, err := sctp.ClientWithOptions(sctp.Config{NetConn: nc, BlockWrite: true})
 	require.NoError(b, err)
 	b.Cleanup(func() { assoc.Close() })
 	out, err = assoc.OpenStream(0, sctp.PayloadTypeWebRTCBinary)

@@ -116,9 +116,9 @@ func (c *channel) open(ctx context.Context, conn *dtls.Conn, client bool, mtu in
 	}
 	var err error
 	if client {
-		c.assoc, err = sctp.Client(options)
+		c.assoc, err = sctp.ClientWithOptions(options)
 	} else {
-		c.assoc, err = sctp.Server(options)
+		c.assoc, err = sctp.ServerWithOptions(options)
 	}
 	if err == nil {
 		c.strm, err = c.assoc.OpenStream(streamID, sctp.PayloadTypeWebRTCBinary)

@@ -166,8 +166,8 @@ func eventually(t testing.TB, ok func() bool, what string) {
 	}
 }
 
-// TestForgedDatagrams: what others send under a client's address ends no
-// connection of its, neither plain records nor ClientHellos, even if they stand
+// TestForgedDatagrams: what others send under the address of either end does not
+// end the connection, neither plain records nor ClientHellos, even if they stand
 // in the way of the client's own next one.
 func TestForgedDatagrams(t *testing.T) {
 	ln, _ := listen(t, withKeys(), "")
@@ -196,6 +196,7 @@ func TestForgedDatagrams(t *testing.T) {
 	for name, datagram := range forged {
 		for range 10 {
 			p.say(datagram)
+			p.reply(datagram)
 		}
 		stream(t, client, server, 20, 5)
 		stream(t, server, client, 20, 5)

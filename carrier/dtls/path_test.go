@@ -74,6 +74,14 @@ func (p *path) say(d []byte) {
 	require.NoError(p.t, err)
 }
 
+// reply sends a datagram to the client from the listener's address.
+func (p *path) reply(d []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, err := p.near.WriteToUDPAddrPort(d, p.client)
+	require.NoError(p.t, err)
+}
+
 func (p *path) forth() {
 	buf := make([]byte, 1<<16)
 	for {

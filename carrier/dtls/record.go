@@ -1,9 +1,6 @@
 package dtls
 
-import (
-	"encoding/binary"
-	"time"
-)
+import "encoding/binary"
 
 // What is read here of a datagram is only what decides where it goes; package
 // pion/dtls reads it again and checks it.
@@ -127,40 +124,4 @@ func every(d []byte, cid int, ok func(record []byte) bool) bool {
 		d = d[end:]
 	}
 	return true
-}
-
-// clock measures the round trip during a handshake: from the first datagram that
-// asks for something to the first with the answer, which is known by the number
-// of its message. What is lost meanwhile makes the time longer, never shorter,
-// so the shortest is taken. Its methods are called under a lock of its owner.
-type clock struct {
-	asked    time.Time // zero: nothing is awaited
-	answered int       // the highest number so far, and one
-	shortest time.Duration
-}
-
-// wrote is told of a datagram that goes out.
-func (c *clock) wrote() {
-	if c.asked.IsZero() {
-		c.asked = time.Now()
-	}
-}
-
-// got is told of a datagram that came.
-func (c *clock) got(d []byte) {
-	if _, ok := handshakeType(d); !ok || c.asked.IsZero() && c.answered > 0 {
-		return
-	}
-	number := int(binary.BigEndian.Uint16(d[messageNumber:])) + 1
-	if number <= c.answered {
-		return
-	}
-	c.answered = number
-	if c.asked.IsZero() {
-		return // a client's first word
-	}
-	if took := max(time.Since(c.asked), 1); c.shortest == 0 || took < c.shortest {
-		c.shortest = took
-	}
-	c.asked = time.Time{}
 }
