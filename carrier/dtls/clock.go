@@ -24,10 +24,7 @@ func (c *clock) wrote() {
 
 // got is told of a datagram that came.
 func (c *clock) got(d []byte) {
-	if _, ok := handshakeType(d); !ok || c.asked.IsZero() && c.answered > 0 {
-		return
-	}
-	number := int(binary.BigEndian.Uint16(d[messageNumber:])) + 1
+	number := messageOrder(d)
 	if number <= c.answered {
 		return
 	}
@@ -39,4 +36,16 @@ func (c *clock) got(d []byte) {
 		c.shortest = took
 	}
 	c.asked = time.Time{}
+}
+
+// messageOrder numbers the plain messages of a handshake, from 1; other
+// datagrams are 0. A ChangeCipherSpec has no number and is the last of them.
+func messageOrder(d []byte) int {
+	if _, ok := handshakeType(d); ok {
+		return int(binary.BigEndian.Uint16(d[messageNumber:])) + 1
+	}
+	if isRecord(d) && d[0] == typeCCS && epoch(d) == 0 {
+		return 1 << 16
+	}
+	return 0
 }

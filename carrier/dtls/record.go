@@ -83,7 +83,7 @@ func addressed(d []byte) (id connID, ok bool) {
 // returns as they are.
 func unwrapped(d []byte) []byte {
 	const head = recordHeader + cidSize
-	if len(d) != head+3 || d[0] != typeCID || epoch(d) != 0 || d[head+2] != typeAlert {
+	if len(d) != head+3 || !isRecord(d) || d[0] != typeCID || epoch(d) != 0 || d[head+2] != typeAlert {
 		return d
 	}
 	alert := make([]byte, 0, recordHeader+2)
