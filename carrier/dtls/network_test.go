@@ -194,3 +194,23 @@ func TestMTU(t *testing.T) {
 		})
 	}
 }
+
+// TestLargestFrame: a frame of the largest size that a conn can be set to.
+func TestLargestFrame(t *testing.T) {
+	client, server := pair(t, withKeys(), withKeys())
+	require.Equal(t, 16<<20, carrier.SetMaxFrame(server, 1<<30), "16 MiB is the bound")
+	frame := make([]byte, 16<<20)
+	for i := range frame {
+		frame[i] = byte(i * i >> 7)
+	}
+	ctx := within(t, time.Minute)
+	sent := make(chan error, 1) // one result
+	go func() { sent <- client.Send(ctx, carrier.AppendFrame(nil, frame)) }()
+	batch, err := server.Receive(ctx, nil)
+	require.NoError(t, err)
+	got, rest, err := carrier.Next(batch)
+	require.NoError(t, err)
+	assert.Empty(t, rest)
+	assert.True(t, bytes.Equal(frame, got))
+	require.NoError(t, <-sent)
+}
