@@ -141,7 +141,6 @@ func TestReboot(t *testing.T) {
 
 // TestVanishedPeer: both ends notice that the other cannot be reached any more.
 func TestVanishedPeer(t *testing.T) {
-	t.Parallel()
 	opts := withKeys()
 	opts.KeepAlive = 400 * time.Millisecond
 	ln, _ := listen(t, opts, "")
