@@ -60,16 +60,13 @@ var carriers = []struct {
 	{"tls", overTLS},
 	{"unix", overUnix},
 	{"quic", overQUIC},
+	{"dtls", overDTLS},
 }
 
 // TestCarriers runs all promises over each carrier, the quick ones with each
 // codec.
 func TestCarriers(t *testing.T) {
 	for _, c := range carriers {
-	for _, c := range []struct {
-		name  string
-		setup func(testing.TB) routertest.Setup
-	}{{"tcp", overTCP}, {"tls", overTLS}, {"unix", overUnix}, {"dtls", overDTLS}} {
 		t.Run(c.name, func(t *testing.T) { routertest.Carrier(t, c.setup) })
 	}
 	t.Run("mem", func(t *testing.T) { routertest.Codecs(t, overMem) })
