@@ -61,7 +61,7 @@ func BenchmarkFloor(b *testing.B) {
 }
 
 func BenchmarkEmitTyped(b *testing.B) {
-	for _, n := range []int{0, 1, 10, 100} {
+	for _, n := range []int{0, 1, 10, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			r, s := benchSender(b)
 			for range n {
@@ -88,6 +88,56 @@ func BenchmarkEmitByName(b *testing.B) {
 			for b.Loop() {
 				_ = s.Emit("e", v)
 			}
+		})
+	}
+}
+
+// BenchmarkEmitNames emits by name, to one handler each, with names that come
+// in no order a cache could guess.
+func BenchmarkEmitNames(b *testing.B) {
+	for _, n := range []int{1, 1_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			r := sig.New(nil)
+			defer r.Close()
+			names := make([]sig.Name, n)
+			for i := range names {
+				names[i] = sig.Name(fmt.Sprintf("sensors/temp%d", i))
+			}
+			s := must(r.Connect("s", sig.Spec{Events: names}))
+			var v any = &sink
+			for _, name := range names {
+				must(sig.Subscribe(r, "s", name, func(sig.Event) { sink++ }, nil))
+				_ = s.Emit(name, v)
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				_ = s.Emit(names[i*7919%n], v)
+				i++
+			}
+		})
+	}
+}
+
+// BenchmarkEmitParallel emits for a sender of its own on each goroutine.
+func BenchmarkEmitParallel(b *testing.B) {
+	for _, n := range []int{1, 10} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			r := sig.New(nil)
+			defer r.Close()
+			var senders atomic.Int64
+			b.RunParallel(func(pb *testing.PB) {
+				name := sig.Name(fmt.Sprintf("s%d", senders.Add(1)))
+				s := must(r.Connect(name, sig.Spec{Events: []sig.Name{"e"}}))
+				sums := make([]int64, 32) // in a cache line of this goroutine
+				for range n {
+					must(sig.Subscribe(r, name, "e", func(ev sig.EventOf[int64]) { sums[16] += ev.Data }, nil))
+				}
+				e := must(sig.NewEmitter[int64](s, "e"))
+				for pb.Next() {
+					_ = e.Emit(1)
+				}
+			})
 		})
 	}
 }

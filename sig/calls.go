@@ -8,50 +8,66 @@ import (
 )
 
 // outlet is where values of one Go type leave for the subscribers of a route.
-// It keeps the calls it has to make, worked out once for the type.
 type outlet[T any] struct {
 	route *Route
+	// calls are what has to be called, worked out once for the type; nil:
+	// subscriptions have changed, the next emission finds out anew. The
+	// registry's lock guards changes.
 	calls atomic.Pointer[calls[T]]
 }
 
+// forgetter is an outlet, or an emitter, whatever its type.
+type forgetter interface{ forget() }
+
+func (o *outlet[T]) forget() { o.calls.Store(nil) }
+
 // calls is a snapshot translated for values of type T. It is immutable.
 type calls[T any] struct {
-	of     *snapshot
-	slot   *slot
-	sender Name
-	event  Name
-	list   []call[T]
+	// only is the only handler, if it is all there is to call, the slot need
+	// not be owned.
+	only func(EventOf[T])
+	slot *slot
+	// blank is the event without its payload: to copy it is less work than to put
+	// an event together.
+	blank EventOf[T]
+
+	// queue is where the events go if that is all there is to do: nothing of it
+	// can panic.
+	queue *queue[T]
+	of    *snapshot
+	// takes has each subscription's way to take a T, in the order of of.subs. It
+	// lies apart from the subscriptions, so that calling a thousand handlers
+	// reads no more memory than their functions.
+	takes []func(EventOf[T])
+	// nobody: there is nothing to do.
+	nobody bool
 	// own: a handler runs while others have yet to get the event, or one hears
 	// presence as well. Then the slot must be owned, so that an event emitted
 	// meanwhile does not overtake this one.
 	own bool
 	// remote: bridges want the event too, or have wanted it.
 	remote bool
-	// only is the only handler, if it is all there is to call and the slot need
-	// not be owned.
-	only func(EventOf[T])
-}
-
-// call is one subscription's way to take a T.
-type call[T any] struct {
-	take func(EventOf[T])
-	sub  *Subscription
 }
 
 func newCalls[T any](snap *snapshot) *calls[T] {
-	rt := snap.route
+	s := snap.route.sender
 	c := &calls[T]{
-		of: snap, slot: rt.sender.slot, sender: rt.sender.slot.name, event: rt.name,
-		remote: snap.counted, list: make([]call[T], len(snap.subs)),
+		of: snap, slot: s.slot, blank: EventOf[T]{Sender: s.slot.name, Name: snap.route.name},
+		remote: snap.counted, takes: make([]func(EventOf[T]), len(snap.subs)),
 	}
 	for i, sub := range snap.subs {
-		c.list[i] = call[T]{takerOf[T](sub.recv), sub}
+		c.takes[i] = takerOf[T](sub.recv)
 		if sub.hearsPresence() || sub.inline() && i < len(snap.subs)-1 {
 			c.own = true
 		}
 	}
-	if len(c.list) == 1 && !c.own && !c.remote {
-		c.only = c.list[0].take
+	c.nobody = len(c.takes) == 0 && !c.remote
+	if len(c.takes) != 1 || c.own || c.remote {
+		return c
+	}
+	c.only = c.takes[0]
+	if sub, ok := snap.subs[0].recv.(*subscriber[T]); ok && sub.queue != nil {
+		c.only, c.queue = nil, sub.queue
 	}
 	return c
 }
@@ -67,30 +83,48 @@ func takerOf[T any](recv receiver) func(EventOf[T]) {
 
 // emit is the hot path: with nothing changed, nothing remote and nobody
 // delivering, it runs the handlers. It allocates nothing, and for one handler
-// it writes to no shared memory.
+// it writes to no shared memory. That one is called from here and not from a
+// function of its own, because each level is a tenth of what the call costs.
 func (o *outlet[T]) emit(v T) error {
 	c := o.calls.Load()
-	if c != nil && c.of == o.route.snap.Load() {
-		if c.only != nil && c.slot.idle() {
-			c.alone(v)
+	if c == nil || c.only == nil || !c.slot.idle() {
+		if c != nil && c.nobody {
 			return nil
 		}
-		if !c.remote {
-			return c.deliver(v)
-		}
+		return o.emitMany(v)
 	}
-	return o.emitSlow(v)
+	returned := false
+	defer func() {
+		if !returned {
+			c.of.panicked(recover())
+		}
+	}()
+	ev := c.blank
+	ev.Data = v
+	c.only(ev)
+	returned = true
+	return nil
 }
 
-func (o *outlet[T]) emitSlow(v T) error {
-	c, err := o.resolve()
-	if err != nil {
-		return err
+// emitMany is emit for everything but a single inline handler.
+func (o *outlet[T]) emitMany(v T) error {
+	c := o.calls.Load()
+	if c == nil {
+		var err error
+		if c, err = o.resolve(); err != nil {
+			return err
+		}
+	}
+	if c.queue != nil && c.slot.idle() {
+		ev := c.blank
+		ev.Data = v
+		c.queue.put(ev)
+		return nil
 	}
 	if !c.remote {
 		return c.deliver(v)
 	}
-	if len(c.list) > 0 && o.route.sender.slot.full() {
+	if len(c.takes) > 0 && c.slot.full() {
 		return errReentry(o.route)
 	}
 	return joined(push(c.of, v, false), c.deliver(v))
@@ -106,18 +140,22 @@ func joined(a, b error) error {
 
 // resolve finds the calls for what is subscribed now.
 func (o *outlet[T]) resolve() (*calls[T], error) {
-	snap := o.route.current()
+	s := o.route.sender
+	s.registry.mu.Lock()
+	snap := o.route.resolve()
 	if snap == nil {
-		return nil, o.route.sender.notConnected()
-	}
-	if c := o.calls.Load(); c != nil && c.of == snap {
-		return c, nil
+		s.registry.mu.Unlock()
+		return nil, s.notConnected()
 	}
 	c, ok := any(snap.any).(*calls[T])
 	if !ok {
 		c = newCalls[T](snap)
 	}
 	o.calls.Store(c)
+	if u, ok := any(c).(*calls[any]); ok && o.route.bound.Load() == nil {
+		s.soles.set(o.route.index, u.only)
+	}
+	s.registry.mu.Unlock()
 	return c, nil
 }
 
@@ -125,7 +163,7 @@ func (o *outlet[T]) resolve() (*calls[T], error) {
 // is already delivering.
 func (c *calls[T]) deliver(v T) error {
 	switch {
-	case len(c.list) == 0:
+	case len(c.takes) == 0:
 		return nil
 	case !c.own && c.slot.idle():
 		c.from(0, v)
@@ -159,19 +197,30 @@ func (c *calls[T]) owned(v T) error {
 		s.slot.release()
 		return s.notConnected()
 	}
-	next := 0
+	next, done := uint(0), false
 	defer func() {
-		if next < len(c.list) {
-			c.broken(recover(), next, v)
+		if !done {
+			c.broken(recover(), int(next)-1, v)
 		}
 		c.slot.release()
 	}()
-	for ; next < len(c.list); next++ {
-		if k := &c.list[next]; !k.sub.ended.Load() {
-			k.take(EventOf[T]{c.sender, c.event, v})
+	snap, takes, ev := c.of, c.takes, c.blank
+	ev.Data = v
+	for i := uint(0); i < uint(len(takes)); i = next {
+		next = i + 1
+		if take := takes[i]; !snap.skips(i) {
+			take(ev)
 		}
 	}
+	done = true
 	return nil
+}
+
+// skips reports whether the i-th subscription has ended. Only a change of
+// subscriptions can have done that, so as long as the snapshot is the current
+// one the subscription itself need not be looked at.
+func (snap *snapshot) skips(i uint) bool {
+	return snap.stale.Load() && snap.subs[i].ended.Load()
 }
 
 func errReentry(rt *Route) error {
@@ -182,33 +231,23 @@ func errReentry(rt *Route) error {
 // serves them all: when a handler does not return, next still names it.
 func (c *calls[T]) from(next int, v T) {
 	defer func() {
-		if next < len(c.list) {
+		if next < len(c.takes) {
 			c.broken(recover(), next, v)
 		}
 	}()
-	for ; next < len(c.list); next++ {
-		if k := &c.list[next]; !k.sub.ended.Load() {
-			k.take(EventOf[T]{c.sender, c.event, v})
+	ev := c.blank
+	ev.Data = v
+	for ; next < len(c.takes); next++ {
+		if !c.of.skips(uint(next)) {
+			c.takes[next](ev)
 		}
 	}
-}
-
-// alone gives v to the only subscription: from without the loop.
-func (c *calls[T]) alone(v T) {
-	returned := false
-	defer func() {
-		if !returned {
-			c.of.panicked(recover())
-		}
-	}()
-	c.only(EventOf[T]{c.sender, c.event, v})
-	returned = true
 }
 
 // broken reports a panic and serves those behind. With no panic, the handler
 // is ending its goroutine (t.FailNow does), and this is their last chance.
 func (c *calls[T]) broken(panicked any, i int, v T) {
-	c.list[i].sub.registry.panicked(c.sender, c.event, panicked)
+	c.of.panicked(panicked)
 	c.from(i+1, v)
 }
 

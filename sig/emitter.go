@@ -14,17 +14,26 @@ type Emitter[T any] struct{ out outlet[T] }
 // the type of its payloads for the sender's life: emitting the event with
 // another type is an [ErrTypeMismatch] from then on.
 func NewEmitter[T any](s *Sender, event Name) (*Emitter[T], error) {
-	rt := s.byEvent[event]
+	rt := s.route(event)
 	if rt == nil {
 		return nil, s.notDeclared(event)
 	}
 	if err := rt.bind(reflect.TypeFor[T]()); err != nil {
 		return nil, err
 	}
-	e := &Emitter[T]{}
-	e.out.route = rt
+	r := s.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e, ok := rt.typed.(*Emitter[T])
+	if !ok {
+		e = &Emitter[T]{}
+		e.out.route = rt
+		rt.typed = e
+	}
 	return e, nil
 }
+
+func (e *Emitter[T]) forget() { e.out.forget() }
 
 // Emit is [Sender.Emit] for this event.
 func (e *Emitter[T]) Emit(v T) error { return e.out.emit(v) }
@@ -50,6 +59,7 @@ func (rt *Route) bind(t reflect.Type) error {
 		return nil
 	}
 	rt.bound.Store(&t)
+	rt.invalidate() // those who emit by name have to look at types from now on
 	var warnings []Warning
 	for _, sub := range r.matching(rt.sender.slot.name, rt.name) {
 		if err := rt.unfit(sub.recv.payload()); err != nil {

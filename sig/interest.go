@@ -171,7 +171,7 @@ func (r *Registry) eachRoute(p Pattern, f func(*Route)) {
 
 func (s *Sender) eachRoute(event Name, f func(*Route)) {
 	if event.exact() {
-		if rt := s.byEvent[event]; rt != nil {
+		if rt := s.route(event); rt != nil {
 			f(rt)
 		}
 		return

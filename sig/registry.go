@@ -156,7 +156,7 @@ func (r *Registry) link(rt *Route) {
 func (r *Registry) undeclared(s *Sender) (warnings []Warning) {
 	r.index.literals(s.slot.name, func(in *interest) {
 		event := in.pattern.Event
-		if in.first != nil && !event.Reserved() && s.byEvent[event] == nil {
+		if in.first != nil && !event.Reserved() && s.route(event) == nil {
 			warnings = append(warnings, Warning{s.slot.name, event, s.notDeclared(event)})
 		}
 	})

@@ -31,6 +31,7 @@ type Route struct {
 	excess excess
 
 	// The registry's lock guards the rest.
+	typed   forgetter         // the *Emitter of the bound type; nil: none yet
 	links   map[*Bridge]*link // who else wants this route; never the owner's bridge
 	counted bool              // a bridge has wanted the route: seq counts
 	changed chan struct{}     // closed at the next change; nil: nobody waits for one
@@ -45,6 +46,8 @@ type link struct {
 
 // snapshot is what one emission reaches. It is immutable.
 type snapshot struct {
+	// stale is set when the route has, or will have, another snapshot.
+	stale  atomic.Bool
 	route  *Route
 	subs   []*Subscription
 	remote []Target
@@ -109,7 +112,14 @@ func (rt *Route) changedWanted(was bool) {
 // invalidate makes the next emission look up its targets; the registry's lock
 // is held.
 func (rt *Route) invalidate() {
-	rt.snap.Store(nil)
+	if old := rt.snap.Swap(nil); old != nil {
+		old.stale.Store(true)
+		rt.untyped.forget()
+		rt.sender.soles.set(rt.index, nil)
+		if rt.typed != nil {
+			rt.typed.forget()
+		}
+	}
 	if rt.changed != nil {
 		close(rt.changed)
 		rt.changed = nil

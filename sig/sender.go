@@ -17,7 +17,8 @@ type Sender struct {
 	slot     *slot
 	bridge   *Bridge // who connected it; nil: this process
 	routes   []*Route
-	byEvent  map[Name]*Route
+	byName   map[Name]int // the places of routes in routes
+	soles    soles
 	requests map[Name]RequestHandler // nil handlers for a remote sender
 	fallback RequestHandler
 	anything bool // answers every method
@@ -81,20 +82,20 @@ func (r *Registry) Connect(name Name, spec Spec) (*Sender, error) {
 }
 
 // newSender checks the names; the sender is not connected yet.
-func newSender(r *Registry, name Name, events []Name) (*Sender, error) {
+func newSender(r *Registry, name Name, names []Name) (*Sender, error) {
 	if err := name.Validate(); err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	s := &Sender{registry: r, done: make(chan struct{}), byEvent: make(map[Name]*Route, len(events))}
-	for i, event := range events {
+	s := &Sender{registry: r, done: make(chan struct{}), routes: make([]*Route, 0, len(names)), byName: make(map[Name]int, len(names)), soles: make(soles, len(names))}
+	for i, event := range names {
 		if err := event.Validate(); err != nil {
 			return nil, fmt.Errorf("connect %s: event: %w", name, err)
 		}
-		if s.byEvent[event] != nil {
+		if s.route(event) != nil {
 			return nil, fmt.Errorf("connect %s: event %q is declared twice: %w", name, event, ErrBadName)
 		}
-		rt := newRoute(s, event, i)
-		s.routes, s.byEvent[event] = append(s.routes, rt), rt
+		s.routes = append(s.routes, newRoute(s, event, i))
+		s.byName[event] = i
 	}
 	return s, nil
 }
@@ -108,18 +109,41 @@ func (s *Sender) Name() Name { return s.slot.name }
 // what was dropped. The error speaks of the event as a whole: undeclared, of
 // the wrong type, the sender has gone, too much waits already.
 func (s *Sender) Emit(event Name, data any) error {
-	rt, err := s.declared(event, data)
-	if err != nil {
+	i, ok := s.byName[event]
+	if !ok {
+		return s.notDeclared(event)
+	}
+	sole := s.soles.at(i)
+	if sole == nil || !s.slot.idle() {
+		return s.routes[i].emit(data)
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			s.registry.panicked(s.slot.name, event, recover())
+		}
+	}()
+	sole(Event{s.slot.name, event, data})
+	returned = true
+	return nil
+}
+
+// emit is Sender.Emit for everything but a single handler.
+func (rt *Route) emit(data any) error {
+	if err := rt.fits(data); err != nil {
 		return err
 	}
-	return rt.untyped.emit(data)
+	return rt.untyped.emitMany(data)
 }
 
 // TryEmit is Emit that fails with [ErrBusy], and reaches nobody, if any present
 // subscriber has no room for the event.
 func (s *Sender) TryEmit(event Name, data any) error {
-	rt, err := s.declared(event, data)
-	if err != nil {
+	rt := s.route(event)
+	if rt == nil {
+		return s.notDeclared(event)
+	}
+	if err := rt.fits(data); err != nil {
 		return err
 	}
 	return rt.emitNow(data)
@@ -128,8 +152,11 @@ func (s *Sender) TryEmit(event Name, data any) error {
 // EmitWait is Emit that waits, as long as ctx lives, until every present
 // subscriber has room. Nothing of it is dropped on the way.
 func (s *Sender) EmitWait(ctx context.Context, event Name, data any) error {
-	rt, err := s.declared(event, data)
-	if err != nil {
+	rt := s.route(event)
+	if rt == nil {
+		return s.notDeclared(event)
+	}
+	if err := rt.fits(data); err != nil {
 		return err
 	}
 	return rt.emitWhenRoom(ctx, data)
@@ -191,16 +218,20 @@ func (r *Registry) Evict(s *Sender, err error) *Notice {
 	return r.end(s, err, reason)
 }
 
-// declared finds the route of an event and checks the payload's type.
-func (s *Sender) declared(event Name, data any) (*Route, error) {
-	rt := s.byEvent[event]
-	if rt == nil {
-		return nil, s.notDeclared(event)
+// route returns the route of an event, or nil.
+func (s *Sender) route(event Name) *Route {
+	if i, ok := s.byName[event]; ok {
+		return s.routes[i]
 	}
+	return nil
+}
+
+// fits checks the payload's type.
+func (rt *Route) fits(data any) error {
 	if t := rt.bound.Load(); t != nil && *t != reflect.TypeOf(data) && !canBe(data, *t) {
-		return nil, NewError(CodeTypeMismatch, fmt.Sprintf("%s %s is emitted as %s, not as %T", s.slot.name, event, *t, data))
+		return NewError(CodeTypeMismatch, fmt.Sprintf("%s %s is emitted as %s, not as %T", rt.sender.slot.name, rt.name, *t, data))
 	}
-	return rt, nil
+	return nil
 }
 
 // canBe reports whether a value can be held by a bound type as it is.

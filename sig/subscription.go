@@ -133,7 +133,7 @@ func (r *Registry) fitting(sub *Subscription) ([]Warning, error) {
 		if sl == nil || sl.current == nil {
 			return nil, nil
 		}
-		rt := sl.current.byEvent[p.Event]
+		rt := sl.current.route(p.Event)
 		if rt == nil {
 			return nil, fmt.Errorf("subscribe: %w", sl.current.notDeclared(p.Event))
 		}
