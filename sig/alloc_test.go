@@ -26,8 +26,9 @@ func TestEmitDoesNotAllocate(t *testing.T) {
 	for range 10 {
 		subscribe(t, r, "s", "ten", handler)
 	}
-	subscribe(t, r, "s", "queued", func(sig.EventOf[reading]) {}, &sig.SubscribeOptions{Queue: 4})
-	for _, event := range []sig.Name{"none", "one", "ten"} {
+	subscribe(t, r, "s", "queued", func(sig.EventOf[reading]) {},
+		&sig.SubscribeOptions{Queue: 4, Policy: sig.Block})
+	for _, event := range []sig.Name{"none", "one", "ten", "queued"} {
 		e := must(sig.NewEmitter[reading](s, event))
 		require.Zero(t, testing.AllocsPerRun(1000, func() { _ = e.Emit(reading{A: 1}) }), "typed, %s", event)
 	}
@@ -35,6 +36,11 @@ func TestEmitDoesNotAllocate(t *testing.T) {
 	subscribe(t, r, "s", "any", func(sig.Event) {})
 	var v any = reading{}
 	require.Zero(t, testing.AllocsPerRun(1000, func() { _ = s.Emit("any", v) }), "by name")
+	p := &reading{}
+	require.Zero(t, testing.AllocsPerRun(1000, func() { _ = s.Emit("any", p) }), "by name, a pointer")
+	a := 0.0
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { a++; _ = s.Emit("any", reading{A: a}) }), 1.0,
+		"by name, a value that has to be boxed")
 }
 
 func TestMatchAllocatesNothing(t *testing.T) {

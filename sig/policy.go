@@ -3,7 +3,7 @@ package sig
 // makeRoom drops something from the full queue as the policy says, and reports
 // whether ev can be appended; otherwise ev itself is the one dropped.
 func (q *queue[T]) makeRoom(ev EventOf[T]) bool {
-	victim := int32(0)
+	victim := -1
 	switch q.policy {
 	case DropNewest, Disconnect:
 	case KeepLatest:
@@ -11,7 +11,7 @@ func (q *queue[T]) makeRoom(ev EventOf[T]) bool {
 	default:
 		victim = q.oldest()
 	}
-	if victim == 0 {
+	if victim < 0 {
 		q.lost = mergeLost(q.lost, q.dropped(ev.Sender, ev.Name, q.arrived))
 		return false
 	}
@@ -19,22 +19,22 @@ func (q *queue[T]) makeRoom(ev EventOf[T]) bool {
 	return true
 }
 
-// oldest finds the first event that may be dropped, or 0: held ones may not.
-func (q *queue[T]) oldest() int32 {
-	if q.unheld == 0 {
-		return 0
+// oldest finds the first event that may be dropped, or -1: held ones may not.
+func (q *queue[T]) oldest() int {
+	q.freeze()
+	for i := range q.waiting() {
+		if !q.waits(i).held {
+			return i
+		}
 	}
-	i := q.head
-	for q.entries[i].held {
-		i = q.entries[i].next
-	}
-	return i
+	return -1
 }
 
 // superseded finds the first event that a later one, or ev, makes obsolete.
-func (q *queue[T]) superseded(ev EventOf[T]) int32 {
-	for i := q.head; i != 0; i = q.entries[i].next {
-		e := &q.entries[i]
+func (q *queue[T]) superseded(ev EventOf[T]) int {
+	q.freeze()
+	for i := range q.waiting() {
+		e := q.waits(i)
 		if e.held {
 			continue
 		}
@@ -46,10 +46,10 @@ func (q *queue[T]) superseded(ev EventOf[T]) int32 {
 }
 
 // repeated reports whether the same sender and name waits again behind i.
-func (q *queue[T]) repeated(i int32) bool {
-	k := keyOf(q.entries[i].ev)
-	for i = q.entries[i].next; i != 0; i = q.entries[i].next {
-		if keyOf(q.entries[i].ev) == k {
+func (q *queue[T]) repeated(i int) bool {
+	k := keyOf(q.waits(i).ev)
+	for i++; i < q.waiting(); i++ {
+		if keyOf(q.waits(i).ev) == k {
 			return true
 		}
 	}
@@ -58,19 +58,50 @@ func (q *queue[T]) repeated(i int32) bool {
 
 func keyOf[T any](ev EventOf[T]) key { return key{ev.Sender, ev.Name} }
 
-// drop takes an event out and leaves word of it in its place.
-func (q *queue[T]) drop(i int32) {
-	e := &q.entries[i]
-	gap := mergeLost(e.before, q.dropped(e.ev.Sender, e.ev.Name, e.number))
-	after := &q.lost
-	if e.next != 0 {
-		after = &q.entries[e.next].before
+// freeze keeps the consumer from what it has not claimed, until it has had the
+// lock again.
+func (q *queue[T]) freeze() {
+	for {
+		i := q.at.Load()
+		if i >= uint64(len(q.out)) || q.at.CompareAndSwap(i, i|frozen) {
+			return
+		}
 	}
-	for _, l := range *after {
+}
+
+// waits returns the i-th of the waiting events, which are frozen.
+func (q *queue[T]) waits(i int) *entry[T] {
+	if n := q.remaining(); i >= n {
+		return &q.in[q.head+i-n]
+	}
+	return &q.out[int(q.at.Load()&^frozen)+i]
+}
+
+// drop takes an event out and leaves word of it in its place.
+func (q *queue[T]) drop(i int) {
+	e := q.waits(i)
+	var gap []Lost
+	if e.before != nil {
+		gap = *e.before
+	}
+	gap = mergeLost(gap, q.dropped(e.ev.Sender, e.ev.Name, e.number))
+	if i+1 == q.waiting() {
+		q.lost = joinLost(gap, q.lost)
+	} else {
+		next := q.waits(i + 1)
+		if next.before != nil {
+			gap = joinLost(gap, *next.before)
+		}
+		next.before = &gap
+	}
+	q.remove(i)
+}
+
+func joinLost(gap, more []Lost) []Lost {
+	for _, l := range more {
 		gap = mergeLost(gap, l)
 	}
-	*after = gap
-	q.unlink(i)
+	return gap
 }
 
 func (q *queue[T]) dropped(sender, event Name, number uint64) Lost {
@@ -78,55 +109,40 @@ func (q *queue[T]) dropped(sender, event Name, number uint64) Lost {
 	return Lost{Sender: sender, Event: event, Count: 1, First: number, Last: number, Reason: LossQueueFull}
 }
 
-// append puts an event at the end; what was lost after the last one is now
-// lost before this one.
-func (q *queue[T]) append(ev EventOf[T], held bool) {
-	i := q.free
-	if i != 0 {
-		q.free = q.entries[i].next
-	} else {
-		q.entries = append(q.entries, entry[T]{})
-		i = int32(len(q.entries) - 1)
-	}
-	q.entries[i] = entry[T]{ev: ev, number: q.arrived, before: q.lost, held: held, prev: q.tail}
-	q.lost = nil
-	if q.tail != 0 {
-		q.entries[q.tail].next = i
-	} else {
-		q.head = i
-	}
-	q.tail = i
-	q.n++
-	if !held {
-		q.unheld++
-	}
+// remove closes the gap that the i-th event leaves, from the front.
+func (q *queue[T]) remove(i int) {
 	if q.names != nil {
-		q.names[keyOf(ev)]++
+		q.forget(keyOf(q.waits(i).ev))
+	}
+	for ; i > 0; i-- {
+		*q.waits(i) = *q.waits(i - 1)
+	}
+	*q.waits(0) = entry[T]{} // let go of the payload
+	if q.remaining() > 0 {
+		q.at.Add(1)
+		q.start++
+	} else {
+		q.head++
 	}
 }
 
-// unlink takes an entry out of the list.
-func (q *queue[T]) unlink(i int32) {
-	e := &q.entries[i]
-	if e.prev != 0 {
-		q.entries[e.prev].next = e.next
-	} else {
-		q.head = e.next
+// append puts an event at the end; what was lost after the last one is now
+// lost before this one.
+func (q *queue[T]) append(ev EventOf[T], held bool) {
+	if len(q.in) == cap(q.in) && q.head > len(q.in)/2 {
+		n := copy(q.in, q.in[q.head:]) // room was made at the front
+		clear(q.in[n:])
+		q.in, q.head = q.in[:n], 0
 	}
-	if e.next != 0 {
-		q.entries[e.next].prev = e.prev
-	} else {
-		q.tail = e.prev
+	e := entry[T]{ev: ev, number: q.arrived, held: held}
+	if q.lost != nil {
+		lost := q.lost
+		e.before, q.lost = &lost, nil
 	}
-	q.n--
-	if !e.held {
-		q.unheld--
-	}
+	q.in = append(q.in, e)
 	if q.names != nil {
-		q.forget(keyOf(e.ev))
+		q.names[keyOf(ev)]++
 	}
-	*e = entry[T]{next: q.free} // let go of the payload
-	q.free = i
 }
 
 func (q *queue[T]) forget(k key) {

@@ -3,6 +3,7 @@ package sig
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // inbox is a subscription's queue, whatever the type of its handler.
@@ -12,13 +13,19 @@ type inbox interface {
 	close(drain bool)
 }
 
-// queue is the bounded queue of one subscription: a list, because policies take
-// events out of its middle, in one slice that grows up to the bound.
+// queue is the bounded queue of one subscription. Emitters append to one slice
+// under the lock, the consumer works through another, and takes the whole of the
+// first when it is through. So the two meet once for many events, and the
+// consumer claims each by moving at, without the lock.
+//
+//	out  . . . | 3 | 4 | 5        in  6 | lost 7 | 8    lost 9-11
+//	           at                     head
+//
+// A policy that has to drop an event of out freezes at first: the consumer then
+// finds nothing to claim, and comes for the lock.
 //
 // Lost events keep their place: each entry knows what was lost just before it,
-// and tail what was lost after the last one. So #lost comes in order.
-//
-//	lost 1-2 | 3 | 4 | lost 5 | 6 | tail: lost 7-9
+// and lost is what was lost after the last one. So #lost comes in order.
 type queue[T any] struct {
 	sub    *Subscription
 	bound  int
@@ -31,32 +38,49 @@ type queue[T any] struct {
 	// stopped is closed with the queue, for emitters that wait under Block.
 	stopped chan struct{}
 
-	mu        sync.Mutex
-	entries   []entry[T] // index 0 is not used: 0 means none
-	free      int32      // list of unused entries, by next
-	head      int32
-	tail      int32
-	n         int
+	// The consumer's: only it replaces out, under the lock. Entries before at
+	// are its own, those behind belong to whoever moves or freezes at.
+	_   [64]byte // what emitters write lies in other cache lines
+	out []entry[T]
+	at  atomic.Uint64
+	// Under Block, which takes nothing out, at may be behind by less than stride
+	// events: to move it costs more than all else that the consumer does. next is
+	// the consumer's own.
+	next   uint64
+	stride uint64
+	// watched: somebody wants to know when a place becomes free.
+	watched atomic.Bool
+	_       [64]byte
+
+	mu sync.Mutex
+	in []entry[T]
+	// easy is how many events can be appended without a look at anything else.
+	// Who changes something that an emitter has to look at makes it 0.
+	easy      int
+	arrived   uint64
+	head      int    // of in; those before it were dropped
+	given     int    // out had so many when the consumer got it
+	start     int    // of out, not counting those that were dropped
+	delivered uint64 // before out
 	reserved  int
-	unheld    int // of the n, those that a policy may drop
 	lost      []Lost
 	over      []func() // taken callbacks of held events beyond the bound, in order
 	room      chan struct{}
 	idle      bool // the consumer waits for wake
 	closed    bool
 	drains    bool
-	arrived   uint64
-	delivered uint64
-	names     map[key]int // KeepLatest: how many of each wait
+	names     map[key]int // KeepLatest: how many of each wait in in
 }
+
+// frozen, in at, keeps the consumer from claiming.
+const frozen = 1 << 63
 
 // entry is one waiting event.
 type entry[T any] struct {
-	ev         EventOf[T]
-	number     uint64 // among the subscription's events
-	before     []Lost // what was lost between the one before and this
-	held       bool   // must not be dropped
-	prev, next int32
+	ev     EventOf[T]
+	number uint64  // among the subscription's events
+	before *[]Lost // what was lost between the one before and this; nil: nothing
+	held   bool    // must not be dropped
 }
 
 // item is what the consumer takes at a time.
@@ -73,10 +97,12 @@ func newQueue[T any](sub *Subscription, opts *SubscribeOptions) *queue[T] {
 	q := &queue[T]{
 		sub: sub, bound: opts.Queue, policy: opts.Policy,
 		ctx: opts.Context, wake: make(chan struct{}, 1), stopped: make(chan struct{}),
-		entries: make([]entry[T], 1, min(opts.Queue, 16)+1),
 	}
 	if q.ctx == nil {
 		q.ctx = context.Background()
+	}
+	if q.policy == Block {
+		q.stride = uint64(min(max(q.bound/64, 1), 16))
 	}
 	if q.policy == KeepLatest {
 		q.names = make(map[key]int)
@@ -87,8 +113,34 @@ func newQueue[T any](sub *Subscription, opts *SubscribeOptions) *queue[T] {
 // put takes an event of this process; under Block it may wait.
 func (q *queue[T]) put(ev EventOf[T]) {
 	q.mu.Lock()
-	for q.policy == Block && q.taken() >= q.bound && !q.closed {
+	if q.easy == 0 {
+		q.putSlow(ev)
+		return
+	}
+	q.easy--
+	q.arrived++
+	n := len(q.in)
+	q.in = q.in[:n+1]
+	e := &q.in[n]
+	e.ev, e.number = ev, q.arrived // the rest is zero
+	q.mu.Unlock()
+}
+
+// ease finds out how many events can be appended as easily as that.
+func (q *queue[T]) ease() {
+	q.easy = 0
+	if q.names == nil && q.lost == nil && !q.idle && !q.closed {
+		q.easy = max(min(q.bound-q.waiting()-q.reserved, cap(q.in)-len(q.in)), 0)
+	}
+}
+
+// putSlow is put with mu held, which it releases.
+func (q *queue[T]) putSlow(ev EventOf[T]) {
+	for q.policy == Block && q.full() && !q.closed {
 		room := q.awaited()
+		if !q.full() { // it came before the consumer could see that somebody waits
+			break
+		}
 		q.mu.Unlock()
 		select {
 		case <-room:
@@ -121,14 +173,11 @@ func (q *queue[T]) putRemote(ev EventOf[T], taken func(), held bool) {
 	}
 	q.arrived++
 	q.append(ev, true)
-	within := q.taken() <= q.bound
-	if !within {
-		q.over = append(q.over, taken)
-	}
+	q.over = append(q.over, taken)
+	q.watched.Store(true)
+	within := q.vacated()
 	q.unlockAndWake()
-	if within {
-		taken()
-	}
+	callAll(within)
 }
 
 // putReserved takes an event of this process into its reserved place.
@@ -151,7 +200,7 @@ func (q *queue[T]) putLocked(ev EventOf[T]) {
 		return
 	}
 	q.arrived++
-	accepted := q.taken() < q.bound || q.makeRoom(ev)
+	accepted := !q.full() || q.makeRoom(ev)
 	if accepted {
 		q.append(ev, false)
 	}
@@ -169,55 +218,10 @@ func (q *queue[T]) lose(l Lost) {
 	q.mu.Lock()
 	l.First = q.arrived + 1
 	q.arrived += n
+	q.easy = 0
 	l.Last = q.arrived
 	q.lost = mergeLost(q.lost, l)
 	q.unlockAndWake()
-}
-
-// take waits for the next item. It returns false when the queue has ended, or
-// stop is ready.
-func (q *queue[T]) take(stop <-chan struct{}) (it item[T], ok bool) {
-	for {
-		q.mu.Lock()
-		if q.closed && (!q.drains || q.n == 0 && len(q.lost) == 0) {
-			q.mu.Unlock()
-			return it, false
-		}
-		if q.n > 0 || len(q.lost) > 0 {
-			return q.takeLocked(), true
-		}
-		q.idle = true
-		q.mu.Unlock()
-		if stop == nil {
-			<-q.wake
-			continue
-		}
-		select {
-		case <-q.wake:
-		case <-stop:
-			return it, false
-		}
-	}
-}
-
-// takeLocked takes the head, or what was lost after the last; mu is held, and
-// released.
-func (q *queue[T]) takeLocked() (it item[T]) {
-	if q.n == 0 {
-		it.lost, q.lost = q.lost, nil
-		q.mu.Unlock()
-		return it
-	}
-	e := &q.entries[q.head]
-	it = item[T]{lost: e.before, ev: e.ev, has: true}
-	q.unlink(q.head)
-	q.delivered++
-	taken := q.vacated()
-	q.mu.Unlock()
-	if taken != nil {
-		taken()
-	}
-	return it
 }
 
 // close ends the queue. Callbacks of held events run, since nobody waits for
@@ -231,7 +235,7 @@ func (q *queue[T]) close(drain bool) {
 	if !q.closed {
 		close(q.stopped)
 	}
-	q.closed, q.drains = true, drain
+	q.closed, q.drains, q.easy = true, drain, 0
 	var over []func()
 	if !drain {
 		over, q.over = q.over, nil
@@ -251,71 +255,100 @@ func (q *queue[T]) close(drain bool) {
 func (q *queue[T]) TryReserve() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.taken() >= q.bound && !q.closed {
+	if q.full() && !q.closed {
 		return false
 	}
 	q.reserved++
+	q.easy = 0
 	return true
 }
 
 // Release gives a place back.
 func (q *queue[T]) Release() {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.reserved--
-	q.signalRoom()
+	within := q.vacated()
+	q.mu.Unlock()
+	callAll(within)
 }
 
 // Room returns a channel that is closed once there may be room.
 func (q *queue[T]) Room() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.taken() < q.bound || q.closed {
+	if q.closed {
 		return closedChan
 	}
-	return q.awaited()
+	room := q.awaited()
+	q.signalRoom()
+	return room
 }
 
 func (q *queue[T]) counts() (uint64, int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.delivered, q.n
+	return q.delivered + uint64(len(q.out)-q.start-q.remaining()), q.waiting()
 }
 
-// taken is how many places are not free.
-func (q *queue[T]) taken() int { return q.n + q.reserved }
+// remaining is how many of out the consumer has not claimed.
+func (q *queue[T]) remaining() int {
+	return len(q.out) - int(min(q.at.Load()&^frozen, uint64(len(q.out))))
+}
 
-// awaited returns the channel that is closed when a place becomes free.
+// waiting is how many events wait.
+func (q *queue[T]) waiting() int { return q.remaining() + len(q.in) - q.head }
+
+// full reports whether no place is free. As long as there would be one even if
+// the consumer had not claimed anything, it does not look at what that has
+// claimed: each look would take a cache line from it.
+func (q *queue[T]) full() bool {
+	n := len(q.in) - q.head + q.reserved
+	return n+q.given >= q.bound && n+q.remaining() >= q.bound
+}
+
+// awaited returns the channel that is closed when a place becomes free. If one
+// already is, nobody may be there to close it.
 func (q *queue[T]) awaited() chan struct{} {
 	if q.room == nil {
 		q.room = make(chan struct{})
 	}
+	q.watched.Store(true)
 	return q.room
 }
 
 func (q *queue[T]) signalRoom() {
-	if q.room != nil && q.taken() < q.bound {
+	if q.room != nil && !q.full() {
 		close(q.room)
 		q.room = nil
 	}
 }
 
-// vacated gives a free place to the first held event beyond the bound, or to
-// whoever waits for one.
-func (q *queue[T]) vacated() (taken func()) {
-	if len(q.over) > 0 {
-		taken, q.over = q.over[0], q.over[1:]
-		return taken
+// vacated gives free places to the first held events beyond the bound, whose
+// callbacks it returns, or to whoever waits for one.
+func (q *queue[T]) vacated() (within []func()) {
+	beyond := min(max(q.waiting()+q.reserved-q.bound, 0), len(q.over))
+	n := len(q.over) - beyond
+	within, q.over = q.over[:n:n], q.over[n:]
+	if len(q.over) == 0 {
+		q.over = nil
 	}
 	q.signalRoom()
-	return nil
+	q.watched.Store(q.room != nil || q.over != nil)
+	return within
+}
+
+func callAll(list []func()) {
+	for _, f := range list {
+		f()
+	}
 }
 
 func (q *queue[T]) unlockAndWake() {
-	wake := q.idle && (q.n > 0 || len(q.lost) > 0 || q.closed)
+	wake := q.idle && (q.waiting() > 0 || len(q.lost) > 0 || q.closed)
 	if wake {
 		q.idle = false
 	}
+	q.ease()
 	q.mu.Unlock()
 	if wake {
 		select {

@@ -74,25 +74,47 @@ func (s *subscriber[T]) loop() {
 			s.sub.registry.wg.Go(s.loop)
 		}
 	}()
-	for {
-		it, ok := s.queue.take(nil)
-		if !ok {
-			break
-		}
-		s.handle(it)
+	for s.serve() {
 	}
 	clean = true
 	s.sub.ended.Store(true)
 	s.sub.finish()
 }
 
-func (s *subscriber[T]) handle(it item[T]) {
-	for _, l := range it.lost {
-		s.announce(l)
+// serve is loop until the queue has ended, or a handler panics. One recover
+// serves all events in between; more says that there may be others.
+func (s *subscriber[T]) serve() (more bool) {
+	var last *entry[T] // it has its names still; nil: call looks after itself
+	returned := false
+	defer func() {
+		if more = !returned; more && last != nil {
+			s.sub.registry.panicked(last.ev.Sender, last.ev.Name, recover())
+		}
+	}()
+	q, ended := s.queue, &s.sub.ended
+	for {
+		e := q.claim()
+		if e == nil || e.before != nil || ended.Load() {
+			last = nil
+			it, ok := q.item(e)
+			if !ok {
+				break
+			}
+			for _, l := range it.lost {
+				s.announce(l)
+			}
+			if it.has && !ended.Load() {
+				s.call(it.ev)
+			}
+			continue
+		}
+		ev := e.ev
+		q.leave(e)
+		last = e
+		s.handler(ev)
 	}
-	if it.has && !s.sub.ended.Load() {
-		s.call(it.ev)
-	}
+	returned = true
+	return false
 }
 
 func (s *subscriber[T]) payload() reflect.Type { return reflect.TypeFor[T]() }

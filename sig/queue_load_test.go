@@ -1,0 +1,58 @@
+package sig_test
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gosig/gosig/sig"
+)
+
+// TestLossesUnderLoad emits as fast as it can to a handler that is slower: what
+// arrives and what is announced as lost are together all events, in order (P7).
+func TestLossesUnderLoad(t *testing.T) {
+	const events = 30000
+	for _, row := range []struct {
+		name   string
+		policy sig.Policy
+		bound  int
+	}{
+		{"drop oldest of few", sig.DropOldest, 2},
+		{"drop oldest of many", sig.DropOldest, 300},
+		{"drop newest", sig.DropNewest, 30},
+		{"keep latest", sig.KeepLatest, 30},
+		{"block", sig.Block, 300},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r, _ := newRegistry(t)
+			s := connect(t, r, "s", "e")
+			seen, lost := 0, uint64(0)
+			opts := &sig.SubscribeOptions{Queue: row.bound, Policy: row.policy, OnLost: func(l sig.Lost) {
+				if l.First != uint64(seen+1) || l.Last-l.First+1 != l.Count {
+					t.Errorf("P7: lost %d to %d, %d events, after %d", l.First, l.Last, l.Count, seen)
+				}
+				seen, lost = int(l.Last), lost+l.Count
+			}}
+			sub := subscribe(t, r, "s", "e", func(ev sig.EventOf[int]) {
+				if ev.Data != seen+1 {
+					t.Errorf("P3, P7: %d after %d", ev.Data, seen)
+				}
+				seen = ev.Data
+				if seen%7 == 0 {
+					runtime.Gosched()
+				}
+			}, opts)
+			e := must(sig.NewEmitter[int](s, "e"))
+			for i := range events {
+				require.NoError(t, e.Emit(i+1))
+			}
+			require.NoError(t, r.Shutdown(t.Context()))
+			require.Equal(t, events, seen, "P7: none is missing at the end")
+			st := sub.Stats()
+			require.Equal(t, lost, st.Lost)
+			require.EqualValues(t, events, st.Delivered+st.Lost)
+			require.Zero(t, st.Queued)
+		})
+	}
+}
