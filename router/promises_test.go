@@ -130,6 +130,10 @@ func overQUIC(t testing.TB) routertest.Setup {
 		As: func(t testing.TB, principal, addr string) ([]carrier.Carrier, string) {
 			client := ca.issue(t, "spiffe://test/"+principal)
 			return []carrier.Carrier{quic.New(&quic.Options{Certificate: client, CAs: ca.pool})}, addr
+		},
+	}
+}
+
 func overDTLS(testing.TB) routertest.Setup {
 	keys := map[string][]byte{"hub": pskOf("hub")}
 	for _, name := range []string{"cook", "thief"} {
