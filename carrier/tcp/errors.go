@@ -20,7 +20,7 @@ var ErrIsTLS = errors.New("the peer speaks TLS")
 
 // ErrIsText is matched by the error of a tcp:// or unix:// conn whose peer speaks
 // a protocol of text lines, for example HTTP.
-var ErrIsText = errors.New("the peer is no gosig router")
+var ErrIsText = errors.New("the peer does not speak the protocol of gosig")
 
 // explainHeader recognises TLS in the first bytes on a plain port, a record of
 // type 20-23 and version 3.x, and servers of other protocols.
