@@ -29,6 +29,7 @@ import (
 	"github.com/gosig/gosig/carrier/mem"
 	"github.com/gosig/gosig/carrier/quic"
 	"github.com/gosig/gosig/carrier/tcp"
+	"github.com/gosig/gosig/carrier/ws"
 	"github.com/gosig/gosig/codec/cbor"
 	"github.com/gosig/gosig/codec/json"
 	"github.com/gosig/gosig/codec/raw"
@@ -61,6 +62,8 @@ var carriers = []struct {
 	{"unix", overUnix},
 	{"quic", overQUIC},
 	{"dtls", overDTLS},
+	{"ws", overWS},
+	{"wss", overWSS},
 }
 
 // TestCarriers runs all promises over each carrier, the quick ones with each
@@ -145,6 +148,24 @@ func overDTLS(testing.TB) routertest.Setup {
 		Listen:   "dtls://127.0.0.1:0",
 		As: func(_ testing.TB, principal, addr string) ([]carrier.Carrier, string) {
 			return []carrier.Carrier{dtls.New(&dtls.Options{PSKs: map[string][]byte{principal: pskOf(principal)}})}, addr
+		},
+	}
+}
+
+func overWS(testing.TB) routertest.Setup {
+	return routertest.Setup{Carriers: []carrier.Carrier{ws.New(nil)}, Listen: "ws://127.0.0.1:0"}
+}
+
+func overWSS(t testing.TB) routertest.Setup {
+	ca := authority()
+	server := ca.issue(t, "spiffe://test/hub")
+	return routertest.Setup{
+		Carriers: []carrier.Carrier{ws.New(&ws.Options{Certificate: server, CAs: ca.pool, ClientAuth: certs.Verify})},
+		Clients:  []carrier.Carrier{ws.New(&ws.Options{CAs: ca.pool})},
+		Listen:   "wss://127.0.0.1:0",
+		As: func(t testing.TB, principal, addr string) ([]carrier.Carrier, string) {
+			client := ca.issue(t, "spiffe://test/"+principal)
+			return []carrier.Carrier{ws.New(&ws.Options{Certificate: client, CAs: ca.pool})}, addr
 		},
 	}
 }

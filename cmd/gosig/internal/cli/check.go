@@ -125,7 +125,7 @@ func protection(l config.Listener) string {
 	switch {
 	case scheme == "unix":
 		return "this machine only, mode 0600: this user"
-	case scheme == "tcp":
+	case !config.Encrypted(scheme):
 		return "not encrypted, anybody who can reach it"
 	case l.TLS.CA != "":
 		return fmt.Sprintf("TLS 1.3, certificate %s, clients need one of %s", l.TLS.Cert, l.TLS.CA)
@@ -140,7 +140,7 @@ func uplinkProtection(url string, t config.TLS) string {
 	switch {
 	case scheme == "unix":
 		return "this machine only"
-	case scheme == "tcp":
+	case !config.Encrypted(scheme):
 		return "not encrypted"
 	case t.CA == "":
 		return "TLS 1.3, verified by the system's CAs"

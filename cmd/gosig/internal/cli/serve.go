@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gosig/gosig/carrier"
-	"github.com/gosig/gosig/carrier/tcp"
 	"github.com/gosig/gosig/cmd/gosig/internal/config"
 	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/router"
@@ -44,7 +42,9 @@ func newServe(a *app) *cobra.Command {
 			"listening URL" for each, with the port that was given for :0.
 
 			Addresses: tcp://HOST:PORT, tls://HOST:PORT (with --tls-cert and --tls-key; with
-			--tls-ca clients need a certificate, too), unix:///PATH.
+			--tls-ca clients need a certificate, too), unix:///PATH, ws://HOST:PORT/PATH,
+			wss://HOST:PORT/PATH (with certificates like tls://). Web pages may connect to the
+			last two with ?origin=https://their.example.
 
 			With --uplink it is an edge router: what happens here is part of another
 			router's signal space, and the other way round.
@@ -77,7 +77,7 @@ func newServe(a *app) *cobra.Command {
 	fs := cmd.Flags()
 	fs.StringVarP(&f.config, "config", "f", "", "TOML file with the configuration")
 	fs.StringArrayVarP(&f.listen, "listen", "l", nil, "address to listen on; repeated: on all of them")
-	fs.StringVar(&f.tls.Cert, "tls-cert", "", "file with the certificate of tls:// listeners")
+	fs.StringVar(&f.tls.Cert, "tls-cert", "", "file with the certificate of tls:// and wss:// listeners")
 	fs.StringVar(&f.tls.Key, "tls-key", "", "file with its key")
 	fs.StringVar(&f.tls.CA, "tls-ca", "", "file with the CA of the clients' certificates: clients need one then")
 	fs.StringArrayVar(&f.uplink, "uplink", nil, "address of a router to join; repeated: tried in turn")
@@ -105,7 +105,7 @@ func (f *serveFlags) merge(cmd *cobra.Command) (*config.Config, error) {
 		c.Listen, encrypted = f.listeners()
 	}
 	if f.tls != (config.TLS{}) && !encrypted {
-		return nil, usagef("--tls-cert, --tls-key and --tls-ca (or their variables) have no effect: there is no --listen tls:// address")
+		return nil, usagef("--tls-cert, --tls-key and --tls-ca (or their variables) have no effect: there is no --listen tls:// or wss:// address")
 	}
 	if given("uplink") {
 		c.Uplink = &config.Uplink{URLs: f.uplink, TLS: config.TLS{CA: f.uplinkCA}}
@@ -140,7 +140,7 @@ func (f *serveFlags) merge(cmd *cobra.Command) (*config.Config, error) {
 func (f *serveFlags) listeners() (all []config.Listener, encrypted bool) {
 	for _, addr := range f.listen {
 		l := config.Listener{URL: addr}
-		if scheme, err := config.SchemeOf(addr); err == nil && scheme == "tls" {
+		if scheme, err := config.SchemeOf(addr); err == nil && config.Encrypted(scheme) {
 			l.TLS = f.tls
 			encrypted = true
 		}
@@ -222,19 +222,16 @@ func (s *server) start(ctx context.Context) error {
 }
 
 func (s *server) listen(ctx context.Context, l config.Listener) (carrier.Listener, error) {
-	u, err := url.Parse(l.URL)
+	set, err := carrier.NewSet(s.carriers(l.TLS)...)
 	if err != nil {
 		return nil, err
 	}
-	ln, err := s.carrier(l.TLS).Listen(ctx, u)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", l.URL, err)
-	}
-	return ln, nil
+	return set.Listen(ctx, l.URL)
 }
 
-func (s *server) carrier(t config.TLS) *tcp.Carrier {
-	return tcp.New(&tcp.Options{CertFile: t.Cert, KeyFile: t.Key, CAFile: t.CA, Logger: s.log})
+func (s *server) carriers(t config.TLS) []carrier.Carrier {
+	flags := tlsFlags{TLS: t}
+	return flags.carriers(s.log)
 }
 
 func (s *server) serve(ln carrier.Listener) {
@@ -283,7 +280,7 @@ func (s *server) uplink(codecs []codec.Codec) (err error) {
 		return nil
 	}
 	s.cr, err = router.NewClientRouter(s.reg, s.conf.Uplink.URLs, &router.ClientOptions{
-		Carriers: []carrier.Carrier{s.carrier(s.conf.Uplink.TLS)}, Codecs: codecs,
+		Carriers: s.carriers(s.conf.Uplink.TLS), Codecs: codecs,
 		Name: routerName(s.conf.Name), Limits: s.conf.Limits.Router(), Logger: s.log,
 	})
 	return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/carrier/tcp"
+	"github.com/gosig/gosig/carrier/ws"
 	"github.com/gosig/gosig/cmd/gosig/internal/config"
 	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/codec/cbor"
@@ -15,7 +16,7 @@ import (
 	"github.com/gosig/gosig/codec/raw"
 )
 
-// tlsFlags are the settings of tls:// addresses.
+// tlsFlags are the settings of tls:// and wss:// addresses.
 type tlsFlags struct {
 	config.TLS
 	serverName string
@@ -39,9 +40,10 @@ func (t *tlsFlags) validate() error {
 
 // carriers are those that addresses on the command line may name.
 func (t *tlsFlags) carriers(log *slog.Logger) []carrier.Carrier {
-	return []carrier.Carrier{tcp.New(&tcp.Options{
-		CertFile: t.Cert, KeyFile: t.Key, CAFile: t.CA, ServerName: t.serverName, Logger: log,
-	})}
+	return []carrier.Carrier{
+		tcp.New(&tcp.Options{CertFile: t.Cert, KeyFile: t.Key, CAFile: t.CA, ServerName: t.serverName, Logger: log}),
+		ws.New(&ws.Options{CertFile: t.Cert, KeyFile: t.Key, CAFile: t.CA, ServerName: t.serverName, Logger: log}),
+	}
 }
 
 // newCodecs returns the named codecs in the order given, or all.

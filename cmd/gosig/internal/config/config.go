@@ -60,13 +60,13 @@ type Log struct {
 // Listener is one address clients may connect to.
 type Listener struct {
 	URL string `toml:"url"`
-	TLS TLS    `toml:"tls"` // tls:// only, and needed there
+	TLS TLS    `toml:"tls"` // tls:// and wss:// only, and needed there
 }
 
 // Uplink is the router that this one joins as a client.
 type Uplink struct {
 	URLs []string `toml:"urls"` // tried in turn
-	TLS  TLS      `toml:"tls"`  // tls:// only
+	TLS  TLS      `toml:"tls"`  // tls:// and wss:// only
 }
 
 // TLS names PEM files. They are read again when they change.

@@ -12,7 +12,10 @@ import (
 
 // Schemes are those of the carriers the binary has for listening and for
 // connecting from a command line.
-var Schemes = []string{"tcp", "tls", "unix"}
+var Schemes = []string{"tcp", "tls", "unix", "ws", "wss"}
+
+// Encrypted reports whether addresses of a scheme need certificates.
+func Encrypted(scheme string) bool { return scheme == "tls" || scheme == "wss" }
 
 // checker collects what is wrong, with the place.
 type checker struct {
@@ -81,10 +84,10 @@ func (l *Listener) validate(k *checker, key string) {
 		k.fail(key+".url", "%v", err)
 		return
 	}
-	if scheme != "tls" && l.TLS != (TLS{}) {
-		k.fail(key+".tls", "%s is not encrypted: tls settings belong to a tls:// listener", l.URL)
+	if !Encrypted(scheme) && l.TLS != (TLS{}) {
+		k.fail(key+".tls", "%s is not encrypted: tls settings belong to a tls:// or wss:// listener", l.URL)
 	}
-	if scheme == "tls" && !l.hasCertificate() {
+	if Encrypted(scheme) && !l.hasCertificate() {
 		k.fail(key+".url", "%s needs a certificate and its key: tls.cert and tls.key", l.URL)
 	}
 }
@@ -109,10 +112,10 @@ func (u *Uplink) validate(k *checker) {
 		if err != nil {
 			k.fail("uplink.urls", "%v", err)
 		}
-		encrypted = encrypted || scheme == "tls"
+		encrypted = encrypted || Encrypted(scheme)
 	}
 	if !encrypted && u.TLS != (TLS{}) && len(u.URLs) > 0 {
-		k.fail("uplink.tls", "none of the urls is a tls:// address: tls settings would have no effect")
+		k.fail("uplink.tls", "none of the urls is a tls:// or wss:// address: tls settings would have no effect")
 	}
 	if (u.TLS.Cert == "") != (u.TLS.Key == "") {
 		k.fail("uplink.tls", "tls.cert and tls.key go together")
