@@ -39,9 +39,10 @@ type Handler struct {
 	places   chan struct{} // one for each connection that nobody has accepted yet
 	quit     chan struct{} // closed by Close
 
-	mu     sync.Mutex
-	closed bool
-	wg     sync.WaitGroup // requests being handled; Add under mu
+	mu      sync.Mutex
+	closed  bool
+	failure error          // why it was closed
+	wg      sync.WaitGroup // requests being handled; Add under mu
 }
 
 // NewHandler returns a Handler. addr is the URL by which clients reach it, for
@@ -167,14 +168,14 @@ func (h *Handler) Accept(ctx context.Context) (carrier.Conn, error) {
 	}
 	select { // a connection that waits is not for a closed listener
 	case <-h.quit:
-		return nil, fmt.Errorf("accept on %s: %w", h.addr, net.ErrClosed)
+		return nil, h.why()
 	default:
 	}
 	select {
 	case conn := <-h.accepted:
 		return conn, nil
 	case <-h.quit:
-		return nil, fmt.Errorf("accept on %s: %w", h.addr, net.ErrClosed)
+		return nil, h.why()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("accept: %w", ctx.Err())
 	}
@@ -183,14 +184,25 @@ func (h *Handler) Accept(ctx context.Context) (carrier.Conn, error) {
 // Close refuses what comes from now on and closes what nobody has accepted, see
 // [carrier.Listener]. The HTTP server is not touched.
 func (h *Handler) Close() error {
-	h.mu.Lock()
-	if !h.closed {
-		h.closed = true
-		close(h.quit)
-	}
-	h.mu.Unlock()
+	h.fail(net.ErrClosed)
 	h.wg.Wait()
 	return nil
+}
+
+// fail ends Accept, for the first reason given.
+func (h *Handler) fail(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closed {
+		h.closed, h.failure = true, err
+		close(h.quit)
+	}
+}
+
+func (h *Handler) why() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return fmt.Errorf("accept on %s: %w", h.addr, h.failure)
 }
 
 // Addr is the URL to dial.

@@ -108,9 +108,7 @@ func (c *Carrier) serve(ln net.Listener, config *tls.Config, path string, allowe
 		accepting = tls.NewListener(accepting, config)
 	}
 	l.wg.Go(func() { // ends with Close, or when the listener fails
-		if err := l.server.Serve(accepting); err != http.ErrServerClosed {
-			c.opts.Logger.Error("listener failed", "address", l.Addr(), "error", err)
-		}
+		l.fail(l.server.Serve(accepting))
 	})
 	return l
 }
@@ -141,8 +139,8 @@ func only(path string, h http.Handler) http.Handler {
 
 // Close implements [carrier.Listener].
 func (l *listener) Close() error {
+	l.Handler.Close() // first, and never fails: it was no failure of the listener
 	err := l.gate.Close()
-	l.Handler.Close() // never fails
 	_ = l.server.Close()
 	l.wg.Wait()
 	l.gate.wg.Wait()

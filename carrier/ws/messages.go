@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -186,9 +187,30 @@ func cut(batch []byte) (int, error) {
 	return min(end, len(batch)), nil
 }
 
+// send sends one message, a large one in fragments: between them the answer to
+// a ping finds its place.
 func (m *messages) send(message []byte) error {
+	ctx := context.Background() // package stream interrupts
+	if len(message) <= messageSize {
+		return m.out(func() error { return m.ws.Write(ctx, websocket.MessageBinary, message) })
+	}
+	w, err := m.ws.Writer(ctx, websocket.MessageBinary)
+	if err != nil {
+		return m.out(func() error { return err })
+	}
+	for part := range slices.Chunk(message, messageSize) {
+		if err := m.out(func() error { _, err := w.Write(part); return err }); err != nil {
+			return err
+		}
+	}
+	return m.out(w.Close)
+}
+
+// out lets the writes of f gather and writes them, without a lock that the
+// answer to a ping needs.
+func (m *messages) out(f func() error) error {
 	m.socket.cork()
-	err := m.ws.Write(context.Background(), websocket.MessageBinary, message)
+	err := f()
 	if flushed := m.socket.flush(); err == nil {
 		err = flushed
 	}

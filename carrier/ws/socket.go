@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// gatherSize is how much of a message is put together before it goes out:
-	// one of messageSize with its header.
-	gatherSize = messageSize + 16
+	// gatherSize is room for what is put together before it goes out: a piece
+	// of messageSize, with what package websocket kept of the one before.
+	gatherSize = messageSize + 2*bufferSize
 	// answersSize bounds the answers to pings that wait behind a message.
 	answersSize = 4 << 10
 	// farewell bounds how long Close may try to say good-bye to a peer that
@@ -62,29 +62,14 @@ func (s *socket) Write(p []byte) (int, error) {
 	defer s.mu.Unlock()
 	switch {
 	case s.gather != nil:
-		return s.append(p)
+		*s.gather = append(*s.gather, p...)
+		return len(p), nil
 	case !s.sending:
 		return s.Conn.Write(p)
 	case len(s.answers)+len(p) > answersSize:
 		return 0, errNotRead
 	}
 	s.answers = append(s.answers, p...)
-	return len(p), nil
-}
-
-// append puts p behind what has gathered. A message that is too large for that
-// is one large frame, and goes out as it comes.
-func (s *socket) append(p []byte) (int, error) {
-	if len(*s.gather)+len(p) > gatherSize {
-		if _, err := s.Conn.Write(*s.gather); err != nil {
-			return 0, err
-		}
-		*s.gather = (*s.gather)[:0]
-	}
-	if len(p) > gatherSize {
-		return s.Conn.Write(p)
-	}
-	*s.gather = append(*s.gather, p...)
 	return len(p), nil
 }
 
