@@ -18,7 +18,8 @@
 //   - carrier: the interface of a medium that moves whole frames.
 //     carrier/stream makes one of any byte stream, carrier/mem stays in the
 //     process, carrier/tcp serves tcp, tls and unix addresses, carrier/quic
-//     quic addresses; carrier/certs is what those over TLS share;
+//     quic addresses, carrier/ws those of ws and wss; carrier/certs is what
+//     those over TLS share;
 //     carrier/carriertest checks any other.
 //   - router: ServerRouter and ClientRouter, hub and spoke, bridge registries
 //     over carriers. It is the only package that knows signals as well as
