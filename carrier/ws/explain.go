@@ -89,7 +89,7 @@ func (d *dialling) explain(resp *http.Response, err error) error {
 	if strings.Contains(said, "HTTP request to an HTTPS server") {
 		return errIsTLS()
 	}
-	refused := fmt.Errorf("%w with %d %s, %.300q", ErrRefused, d.status, http.StatusText(d.status), said)
+	refused := fmt.Errorf("%w with %d %s, %.150q", ErrRefused, d.status, http.StatusText(d.status), said)
 	if hint := d.hint(resp); hint != "" {
 		return fmt.Errorf("%w: %s", refused, hint)
 	}
@@ -99,7 +99,7 @@ func (d *dialling) explain(resp *http.Response, err error) error {
 func (d *dialling) hint(resp *http.Response) string {
 	switch code := resp.StatusCode; {
 	case code >= 300 && code < 400:
-		return fmt.Sprintf("redirections are not followed; if it is to be trusted, write the address %.300q leads to", resp.Header.Get("Location"))
+		return fmt.Sprintf("redirections are not followed; if it is to be trusted, write the address %.150q leads to", resp.Header.Get("Location"))
 	case code == http.StatusUnauthorized, code == http.StatusProxyAuthRequired:
 		return "it, or a proxy before it, wants to know who we are: give Options.Header what it asks for"
 	case code == http.StatusForbidden:
