@@ -1,5 +1,9 @@
 package ws
 
+import (
+	"net"
+)
+
 // LookAgain makes the next handshake look at the certificate files, whenever
 // the last one did.
 func (c *Carrier) LookAgain() { c.certs.LookAgain() }
@@ -18,3 +22,9 @@ func (b *Boundary) Whole() bool { return b.whole() }
 
 // Cut is cut.
 var Cut = cut
+
+// NewGate is newGate.
+func NewGate(ln net.Listener, opts *Options) net.Listener { return newGate(ln, opts.withDefaults()) }
+
+// Inside returns the connection that came in by a gate.
+func Inside(nc net.Conn) net.Conn { return nc.(*doorway).Conn }

@@ -2,7 +2,9 @@ package ws
 
 import (
 	"crypto/tls"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -20,13 +22,15 @@ type gate struct {
 
 	mu     sync.Mutex
 	closed bool
-	count  map[string]int // of those on their way, by IP address
+	inside map[*doorway]bool // those on their way
+	count  map[string]int    // of them, by IP address
 }
 
 func newGate(ln net.Listener, o Options) *gate {
 	return &gate{
 		Listener: ln, limit: o.HandshakeTimeout, perIP: o.HalfOpenPerIP,
-		room: make(chan struct{}, o.HalfOpen), quit: make(chan struct{}), count: make(map[string]int),
+		room: make(chan struct{}, o.HalfOpen), quit: make(chan struct{}),
+		inside: make(map[*doorway]bool), count: make(map[string]int),
 	}
 }
 
@@ -59,9 +63,10 @@ func (g *gate) enter(nc net.Conn) *doorway {
 	if g.closed || ip != "" && g.perIP >= 0 && g.count[ip] >= g.perIP {
 		return nil
 	}
-	g.count[ip]++
-	g.wg.Add(1)
 	d := &doorway{Conn: nc, gate: g, ip: ip}
+	g.count[ip]++
+	g.inside[d] = true
+	g.wg.Add(1)
 	d.timer = time.AfterFunc(g.limit, func() { d.Close() })
 	return d
 }
@@ -76,27 +81,33 @@ func strangersIP(nc net.Conn) string {
 	return a.IP.String()
 }
 
-func (g *gate) left(ip string) {
+func (g *gate) left(d *doorway) {
 	g.mu.Lock()
-	if g.count[ip]--; g.count[ip] == 0 {
-		delete(g.count, ip)
+	delete(g.inside, d)
+	if g.count[d.ip]--; g.count[d.ip] == 0 {
+		delete(g.count, d.ip)
 	}
 	g.mu.Unlock()
 	<-g.room
 	g.wg.Done()
 }
 
-// Close ends Accept. Connections on their way are the HTTP server's to close.
+// Close ends Accept and closes the connections on their way.
 func (g *gate) Close() error {
 	g.mu.Lock()
 	first := !g.closed
 	g.closed = true
+	inside := slices.Collect(maps.Keys(g.inside))
 	g.mu.Unlock()
 	if !first {
 		return nil
 	}
 	close(g.quit)
-	return g.Listener.Close()
+	err := g.Listener.Close()
+	for _, d := range inside {
+		d.Close()
+	}
+	return err
 }
 
 // doorway is a connection on its way.
@@ -115,7 +126,7 @@ func (d *doorway) leave() {
 	}
 	d.once.Do(func() {
 		d.timer.Stop()
-		d.gate.left(d.ip)
+		d.gate.left(d)
 	})
 }
 

@@ -21,6 +21,10 @@ import (
 // larger: who must buffer messages, as browsers do, knows how much.
 const messageSize = 64 << 10
 
+// pieceSize is the largest fragment: a frame of ours with 64 KiB of payload goes
+// out in one.
+const pieceSize = messageSize + 8<<10
+
 var (
 	errText     = fmt.Errorf("%w: a text message; gosig's are binary", carrier.ErrProtocol)
 	errEmpty    = fmt.Errorf("%w: a message without a frame", carrier.ErrProtocol)
@@ -191,14 +195,14 @@ func cut(batch []byte) (int, error) {
 // a ping finds its place.
 func (m *messages) send(message []byte) error {
 	ctx := context.Background() // package stream interrupts
-	if len(message) <= messageSize {
+	if len(message) <= pieceSize {
 		return m.out(func() error { return m.ws.Write(ctx, websocket.MessageBinary, message) })
 	}
 	w, err := m.ws.Writer(ctx, websocket.MessageBinary)
 	if err != nil {
 		return m.out(func() error { return err })
 	}
-	for part := range slices.Chunk(message, messageSize) {
+	for part := range slices.Chunk(message, pieceSize) {
 		if err := m.out(func() error { _, err := w.Write(part); return err }); err != nil {
 			return err
 		}

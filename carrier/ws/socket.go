@@ -10,8 +10,8 @@ import (
 
 const (
 	// gatherSize is room for what is put together before it goes out: a piece
-	// of messageSize, with what package websocket kept of the one before.
-	gatherSize = messageSize + 2*bufferSize
+	// with what package websocket kept of the one before.
+	gatherSize = pieceSize + 2*bufferSize
 	// answersSize bounds the answers to pings that wait behind a message.
 	answersSize = 4 << 10
 	// farewell bounds how long Close may try to say good-bye to a peer that
