@@ -83,6 +83,7 @@ func strangersIP(nc net.Conn) string {
 
 func (g *gate) left(d *doorway) {
 	g.mu.Lock()
+	d.timer.Stop()
 	delete(g.inside, d)
 	if g.count[d.ip]--; g.count[d.ip] == 0 {
 		delete(g.count, d.ip)
@@ -115,7 +116,7 @@ type doorway struct {
 	net.Conn
 	gate  *gate
 	ip    string
-	timer *time.Timer
+	timer *time.Timer // set under gate.mu, since it may fire at once
 	once  sync.Once
 }
 
@@ -124,10 +125,7 @@ func (d *doorway) leave() {
 	if d == nil {
 		return
 	}
-	d.once.Do(func() {
-		d.timer.Stop()
-		d.gate.left(d)
-	})
+	d.once.Do(func() { d.gate.left(d) })
 }
 
 // Close implements [net.Conn].

@@ -28,7 +28,7 @@ func newOrigins(list []string) (origins, error) {
 // the port that goes without saying.
 func canonicalOrigin(given string) (string, error) {
 	u, err := url.Parse(given)
-	if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != u.String() || strings.ContainsAny(u.Host, "*,") {
+	if err != nil || u.Scheme == "" || u.Hostname() == "" || u.Scheme+"://"+u.Host != u.String() || strings.ContainsAny(u.Host, "*,") {
 		return "", fmt.Errorf("origin %q is none: write what a browser sends, for example https://app.example or http://localhost:8080; there are no patterns", given)
 	}
 	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
