@@ -10,12 +10,12 @@ const parse = (payload) => JSON.parse(Buffer.from(payload, 'hex').toString())
 
 export class Client {
   welcome = null
-  heard = [] // {sender, event, data} in the order of arrival
+  heard = [] // {sender, event, number, data} in the order of arrival
   lost = 0
   #ws
   #methods
   #senders = new Map() // the server's, by its numbers
-  #routes = new Map() // {sender, event} by the server's numbers
+  #routes = new Map() // {sender, event, expected} by the server's numbers
   #mine = null // {name, events, wanted} once it is connected
   #waiting = new Map() // what waits for an answer, by "ENVELOPE id"
   #changed = [] // what waits for anything to change
@@ -53,21 +53,24 @@ export class Client {
   /** Connects the one sender of this client. */
   async connect(name, events, requests) {
     this.#mine = { name, events, wanted: new Set(), count: events.map(() => 0) }
-    this.#send('CONNECT', { default: false, sender: 0, route: 0, epoch: String(Date.now()), name, events, requests })
+    this.#send(['CONNECT', { default: false, sender: 0, route: 0, epoch: String(Date.now()), name, events, requests }],
+      ...events.map((_, route) => this.#begin(route)))
     const { code, text, wanted } = await this.#answer('CONNECTED 0')
     if (code !== 0) throw new Error(`${name}: ${text} (${code})`)
-    for (const index of wanted) this.#want(index, true)
+    for (const index of wanted) this.#mine.wanted.add(events[index])
   }
 
   wants(event) { return this.#mine.wanted.has(event) }
 
-  /** Emits an event. Of events that nobody wants the number counts on. */
+  /** Emits an event. Of events that nobody wants only the number counts. */
   emit(event, data) {
     const route = this.#mine.events.indexOf(event)
-    const seq = ++this.#mine.count[route]
-    if (!this.wants(event)) return
-    this.#send(['ROUTE', { route, seq: String(seq) }], ['EVENT', { route, held: false, payload: json(data) }])
+    this.#mine.count[route]++
+    if (this.wants(event)) this.#send('EVENT', { route, held: false, payload: json(data) })
   }
+
+  // begin says where the numbers of an event stand that is wanted from now on.
+  #begin(route) { return ['ROUTE', { begin: true, route, seq: String(this.#mine.count[route] + 1) }] }
 
   /** Asks a sender's method. */
   async request(sender, method, data) {
@@ -123,8 +126,12 @@ export class Client {
 
   #want(route, on) {
     const event = this.#mine.events[route]
-    if (on) this.#mine.wanted.add(event)
-    else this.#mine.wanted.delete(event)
+    if (!on) {
+      this.#mine.wanted.delete(event)
+      return
+    }
+    this.#mine.wanted.add(event)
+    this.#send(this.#begin(route))
   }
 
   #take(envelope, fields) {
@@ -139,10 +146,21 @@ export class Client {
         sender.events.forEach((_, i) => this.#routes.delete(sender.route + i))
         return
       }
-      case 'EVENT':
-        this.heard.push({ ...this.#routes.get(fields.route), data: parse(fields.payload) })
+      case 'ROUTE': {
+        const route = this.#routes.get(fields.route)
+        const seq = Number(fields.seq)
+        if (seq < route.expected) return // it crossed what has come meanwhile
+        if (route.expected && !fields.begin) this.lost += seq - route.expected
+        route.expected = seq
         return
+      }
+      case 'EVENT': {
+        const route = this.#routes.get(fields.route)
+        this.heard.push({ sender: route.sender, event: route.event, number: route.expected++, data: parse(fields.payload) })
+        return
+      }
       case 'LOST':
+        this.#routes.get(fields.route).expected += Number(fields.count)
         this.lost += Number(fields.count)
         return
       case 'REQUEST': {

@@ -34,7 +34,7 @@ for (const [which, dial] of clients) {
     client.emit('ignored', n)
   }
   await client.until(() => client.heard.length === 100)
-  assert.deepEqual(client.heard, Array.from({ length: 100 }, (_, i) => ({ sender: 'desk', event: 'note', data: `note ${i + 1}` })))
+  assert.deepEqual(client.heard, Array.from({ length: 100 }, (_, i) => ({ sender: 'desk', event: 'note', number: i + 1, data: `note ${i + 1}` })))
   assert.equal(client.lost, 0)
   console.log(`${which}: 100 events each way`)
 

@@ -215,7 +215,7 @@ const table = {
   10: ['UNSUBSCRIBE', struct(patterns)],
   11: ['REFUSED', struct({ about: only(u8, (n) => n === 9, 'about something else'), ...patterns, code, text })],
   12: ['WANT', struct({ route: uint }), 'on'],
-  13: ['ROUTE', struct({ route: uint, seq: positive(uint64) })],
+  13: ['ROUTE', struct({ route: uint, seq: positive(uint64) }), 'begin'],
   14: ['EVENT', struct({ route: uint, payload }), 'held'],
   15: ['LOST', struct({ route: uint, count: uint64, reason: positive(u8) })],
   16: ['CREDIT', struct({ route: uint, count: positive(uint) })],
