@@ -10,8 +10,8 @@ import (
 
 const (
 	// gatherSize is room for what is put together before it goes out: a piece
-	// with what package websocket kept of the one before.
-	gatherSize = pieceSize + 2*bufferSize
+	// with what package websocket kept of the one before, up to its 4 KiB.
+	gatherSize = pieceSize + 8<<10
 	// answersSize bounds the answers to pings that wait behind a message.
 	answersSize = 4 << 10
 	// farewell bounds how long Close may try to say good-bye to a peer that
