@@ -51,7 +51,7 @@ func (c *Carrier) newDialling(addr *url.URL) (*dialling, error) {
 	if err := check(addr); err != nil {
 		return nil, err
 	}
-	query, err := carrier.Query(addr, params(addr, certs.DialParams)...)
+	query, err := carrier.Query(addr, known(addr.Scheme, carrier.Dialing)...)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +83,7 @@ type dialling struct {
 	addr   *url.URL    // without parameters
 	header http.Header // of the user's
 	tls    *tls.Config // nil: ws
+	state  *tls.ConnectionState
 	socket *socket
 	status int // of the server's answer; 0: none yet
 }
@@ -116,7 +117,7 @@ func (d *dialling) open(ctx context.Context, limit time.Duration) (*Conn, error)
 		_ = c.CloseNow()
 		return nil, d.failed(ctx, limited, limit, limited.Err())
 	}
-	return newConn(c, d.socket, d.addr.Scheme, identity), nil
+	return newConn(c, d.socket, d.state, identity), nil
 }
 
 // secure puts TLS over the connection, if it is asked for.
@@ -129,7 +130,9 @@ func (d *dialling) secure(ctx context.Context) (carrier.Identity, error) {
 		return carrier.Identity{}, explainTLS(err)
 	}
 	d.socket.Conn = tc
-	return certs.ServerIdentity(tc.ConnectionState(), d.tls.ServerName), nil
+	state := tc.ConnectionState()
+	d.state = &state
+	return certs.ServerIdentity(state, d.tls.ServerName), nil
 }
 
 // RoundTrip implements [http.RoundTripper] for the one request there is.

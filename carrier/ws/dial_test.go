@@ -89,11 +89,15 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"a page", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<h1>It works!</h1>") }, `refused with 200 OK, "<h1>It works!</h1>": a web server, but no WebSocket under this path`},
 		{"nothing there", http.NotFound, `no router has the path "/gosig" there`},
-		{"redirection", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://elsewhere/", http.StatusMovedPermanently) }, `redirections are not followed; if it is to be trusted, write the address "https://elsewhere/" leads to`},
+		{"redirection", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://elsewhere/", http.StatusMovedPermanently)
+		}, `redirections are not followed; if it is to be trusted, write the address "https://elsewhere/" leads to`},
 		{"authorization", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "who?", http.StatusUnauthorized) }, `refused with 401 Unauthorized, "who?": it, or a proxy before it, wants to know who we are`},
 		{"forbidden", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "", http.StatusForbidden) }, "an Origin must be on the router's list"},
 		{"bad gateway", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "", http.StatusBadGateway) }, "is not there now"},
-		{"teapot", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "\x1b[31mshort and stout", http.StatusTeapot) }, `refused with 418 I'm a teapot, "\x1b[31mshort and stout"`},
+		{"teapot", func(w http.ResponseWriter, r *http.Request) {
+			http.Error(w, "\x1b[31mshort and stout", http.StatusTeapot)
+		}, `refused with 418 I'm a teapot, "\x1b[31mshort and stout"`},
 		{"endless", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); endless(w, r) }, "refused with 500 Internal Server Error"},
 		{"no subprotocol", upgrading(), "it does not know the subprotocol gosig.v1"},
 		{"wrong answer to the key", raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n"), "Sec-WebSocket-Accept"},

@@ -131,9 +131,9 @@ func offers(h http.Header, subprotocol string) bool {
 }
 
 func (h *Handler) upgrade(w http.ResponseWriter, r *http.Request) {
-	scheme, identity := plain, carrier.Identity{}
+	identity := carrier.Identity{}
 	if r.TLS != nil {
-		scheme, identity = secure, certs.ClientIdentity(*r.TLS)
+		identity = certs.ClientIdentity(*r.TLS)
 	}
 	up := &upgrading{ResponseWriter: w}
 	c, err := websocket.Accept(up, r, &websocket.AcceptOptions{
@@ -146,7 +146,7 @@ func (h *Handler) upgrade(w http.ResponseWriter, r *http.Request) {
 		}
 		return // it has answered
 	}
-	conn := newConn(c, up.socket, scheme, identity)
+	conn := newConn(c, up.socket, r.TLS, identity)
 	if !h.hand(conn) {
 		conn.Close()
 	}

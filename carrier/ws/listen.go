@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	"github.com/gosig/gosig/carrier"
-	"github.com/gosig/gosig/carrier/certs"
 )
 
 // maxHeader bounds the header of a client's request; it may carry tokens.
@@ -30,7 +29,7 @@ func (c *Carrier) Listen(ctx context.Context, addr *url.URL) (carrier.Listener, 
 	if err := checkListen(addr); err != nil {
 		return nil, err
 	}
-	query, err := carrier.Query(addr, params(addr, certs.ListenParams, "origin")...)
+	query, err := carrier.Query(addr, known(addr.Scheme, carrier.Listening)...)
 	if err != nil {
 		return nil, err
 	}

@@ -79,6 +79,13 @@ func TestIdentities(t *testing.T) {
 			assert.True(t, ok)
 			assert.Equal(t, "127.0.0.1", id.ID, "a server is the name it was called by and verified for")
 			assert.True(t, server.Traits().Confidential && client.Traits().Confidential)
+			for _, conn := range []carrier.Conn{client, server} {
+				security, ok := carrier.SecurityOf(conn)
+				assert.True(t, ok)
+				assert.Equal(t, "TLS 1.3", security.Protocol)
+				assert.Equal(t, "http/1.1", security.ALPN)
+				assert.NotEmpty(t, security.Peer)
+			}
 		})
 	}
 	t.Run("none", func(t *testing.T) {

@@ -194,14 +194,6 @@ func New(opts *Options) *Carrier {
 // Schemes implements [carrier.Carrier].
 func (c *Carrier) Schemes() []string { return []string{plain, secure} }
 
-// params are the parameters of an address: own, and those of TLS for wss.
-func params(addr *url.URL, tls []string, own ...string) []string {
-	if addr.Scheme == secure {
-		own = append(append(own, tls...), certs.MinTLS)
-	}
-	return own
-}
-
 // check returns an error for an address that is none of ours.
 func check(addr *url.URL) error {
 	switch {

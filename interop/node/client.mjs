@@ -53,8 +53,7 @@ export class Client {
   /** Connects the one sender of this client. */
   async connect(name, events, requests) {
     this.#mine = { name, events, wanted: new Set(), count: events.map(() => 0) }
-    this.#send(['CONNECT', { default: false, sender: 0, route: 0, epoch: String(Date.now()), name, events, requests }],
-      ...events.map((_, route) => this.#begin(route)))
+    this.#send('CONNECT', { default: false, fresh: true, sender: 0, route: 0, epoch: String(Date.now()), name, events, requests })
     const { code, text, wanted } = await this.#answer('CONNECTED 0')
     if (code !== 0) throw new Error(`${name}: ${text} (${code})`)
     for (const index of wanted) this.#mine.wanted.add(events[index])
@@ -68,9 +67,6 @@ export class Client {
     this.#mine.count[route]++
     if (this.wants(event)) this.#send('EVENT', { route, held: false, payload: json(data) })
   }
-
-  // begin says where the numbers of an event stand that is wanted from now on.
-  #begin(route) { return ['ROUTE', { begin: true, route, seq: String(this.#mine.count[route] + 1) }] }
 
   /** Asks a sender's method. */
   async request(sender, method, data) {
@@ -96,10 +92,7 @@ export class Client {
     await this.ended
   }
 
-  #send(...envelopes) {
-    if (typeof envelopes[0] === 'string') envelopes = [envelopes]
-    this.#ws.send(batch(...envelopes.map(([envelope, fields]) => encode(envelope, fields))))
-  }
+  #send(envelope, fields) { this.#ws.send(batch(encode(envelope, fields))) }
 
   #answer(key) { return new Promise((resolve) => this.#waiting.set(key, resolve)) }
 
@@ -124,21 +117,23 @@ export class Client {
     }
   }
 
-  #want(route, on) {
+  // want notes that an event is wanted, or no more, and says where its numbers
+  // stand.
+  #want({ route, on, turn }) {
     const event = this.#mine.events[route]
     if (!on) {
       this.#mine.wanted.delete(event)
       return
     }
     this.#mine.wanted.add(event)
-    this.#send(this.#begin(route))
+    this.#send('ROUTE', { begin: true, route, seq: String(this.#mine.count[route] + 1), turn })
   }
 
   #take(envelope, fields) {
     switch (envelope) {
       case 'CONNECT':
         this.#senders.set(fields.sender, fields)
-        fields.events.forEach((event, i) => this.#routes.set(fields.route + i, { sender: fields.name, event }))
+        fields.events.forEach((event, i) => this.#routes.set(fields.route + i, { sender: fields.name, event, expected: fields.fresh ? 1 : undefined }))
         return
       case 'DISCONNECT': {
         const sender = this.#senders.get(fields.sender)
@@ -169,7 +164,7 @@ export class Client {
         this.#send('REPLY', method ? { id: fields.id, code: 0, payload: json(method(parse(fields.payload))) } : none)
         return
       }
-      case 'WANT': return this.#want(fields.route, fields.on)
+      case 'WANT': return this.#want(fields)
       case 'PING': return this.#send('PONG', fields)
       case 'SYNC': return this.#send('SYNCED', fields)
       case 'CONNECTED': return this.#resolve(`CONNECTED ${fields.sender}`, fields)

@@ -198,7 +198,10 @@ const routesFit = {
   write: connect.write,
 }
 
-// By number: the envelope's name, its fields, and the name of flag 20.
+// With its flag set, an envelope may have one more field at its end.
+const withTurn = (fields) => ({ ...struct(fields), ifFlag: { turn: uint } })
+
+// By number: the envelope's name, its fields, and the names of flags 20 and 40.
 const table = {
   1: ['HELLO', hello],
   2: ['WELCOME', struct({
@@ -208,14 +211,14 @@ const table = {
   3: ['ABORT', struct(ending)],
   4: ['CHALLENGE', struct({ method: name, data: payload })],
   5: ['AUTH', struct({ method: name, data: payload })],
-  6: ['CONNECT', routesFit, 'default'],
+  6: ['CONNECT', routesFit, 'default', 'fresh'],
   7: ['CONNECTED', struct({ sender: uint, code, text, wanted: list(uint) })],
   8: ['DISCONNECT', struct({ sender: uint, ...ending }), 'yours'],
   9: ['SUBSCRIBE', struct(patterns)],
   10: ['UNSUBSCRIBE', struct(patterns)],
   11: ['REFUSED', struct({ about: only(u8, (n) => n === 9, 'about something else'), ...patterns, code, text })],
-  12: ['WANT', struct({ route: uint }), 'on'],
-  13: ['ROUTE', struct({ route: uint, seq: positive(uint64) }), 'begin'],
+  12: ['WANT', withTurn({ route: uint }), 'on'],
+  13: ['ROUTE', withTurn({ route: uint, seq: positive(uint64) }), 'begin'],
   14: ['EVENT', struct({ route: uint, payload }), 'held'],
   15: ['LOST', struct({ route: uint, count: uint64, reason: positive(u8) })],
   16: ['CREDIT', struct({ route: uint, count: positive(uint) })],
@@ -236,21 +239,22 @@ export function decode(frame) {
   const first = r.u8()
   const row = table[first & 0x1f]
   if (!row) throw new Malformed(`type ${first & 0x1f}`)
-  const [envelope, layout, flag] = row
-  const flags = first & 0xe0
-  if (flags & ~(flag ? 0x20 : 0)) throw new Malformed('an undefined flag')
+  const [envelope, layout, ...flags] = row
+  if (first >> 5 >> flags.length) throw new Malformed('an undefined flag')
   const fields = layout.read(r)
+  flags.forEach((flag, i) => { fields[flag] = (first & (0x20 << i)) !== 0 })
+  for (const [key, field] of Object.entries(layout.ifFlag ?? {})) fields[key] = first & 0x20 ? field.read(r) : 0
   if (r.left > 0) throw new Malformed('the frame goes on after its last field')
-  if (flag) fields[flag] = flags !== 0
   return { envelope, fields }
 }
 
 export function encode(envelope, fields) {
   const number = numbers[envelope]
-  const [, layout, flag] = table[number]
+  const [, layout, ...flags] = table[number]
   const w = new Writer()
-  w.u8(number | (flag && fields[flag] ? 0x20 : 0))
+  w.u8(flags.reduce((first, flag, i) => first | (fields[flag] ? 0x20 << i : 0), number))
   layout.write(w, fields)
+  if (fields[flags[0]]) for (const [key, field] of Object.entries(layout.ifFlag ?? {})) field.write(w, fields[key])
   return Buffer.concat(w.parts)
 }
 
