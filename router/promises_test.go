@@ -69,8 +69,12 @@ var carriers = []struct {
 // TestCarriers runs all promises over each carrier, the quick ones with each
 // codec.
 func TestCarriers(t *testing.T) {
+	t.Parallel()
 	for _, c := range carriers {
-		t.Run(c.name, func(t *testing.T) { routertest.Carrier(t, c.setup) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			routertest.Carrier(t, c.setup)
+		})
 	}
 	t.Run("mem", func(t *testing.T) { routertest.Codecs(t, overMem) })
 }
@@ -78,8 +82,12 @@ func TestCarriers(t *testing.T) {
 // TestFaultyCarriers runs over each carrier what must hold on a medium that is
 // slow, stalls, and loses connections.
 func TestFaultyCarriers(t *testing.T) {
+	t.Parallel()
 	for i, c := range carriers {
-		t.Run(c.name, func(t *testing.T) { routertest.Faulty(t, c.setup, uint64(i)) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			routertest.Faulty(t, c.setup, uint64(i))
+		})
 	}
 	t.Run("mem", func(t *testing.T) { routertest.Faulty(t, overMem, 100) })
 }

@@ -19,6 +19,7 @@ func Faulty(t *testing.T, setup func(t testing.TB) Setup, seed uint64) {
 	t.Helper()
 	slow := &carriertest.Faults{Delay: 300 * time.Microsecond, Stall: 10 * time.Millisecond, StallEvery: 200}
 	t.Run("slow", func(t *testing.T) {
+		t.Parallel()
 		runAll(t, World{Setup: faultySetup(setup, seed, slow, slow), Shape: Across, Brief: true}, onceInOrder, losses, reconnection)
 	})
 	cuts := &carriertest.Faults{Delay: 300 * time.Microsecond, CutWithin: 5_000, Cuts: cutsEach, Torn: true}
@@ -31,6 +32,7 @@ func Faulty(t *testing.T, setup func(t testing.TB) Setup, seed uint64) {
 			clients = slow
 		}
 		t.Run("cut, "+string(shape), func(t *testing.T) {
+			t.Parallel()
 			runAll(t, World{Setup: faultySetup(setup, seed, clients, servers), Shape: shape}, underCuts)
 		})
 	}

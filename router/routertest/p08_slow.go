@@ -20,12 +20,14 @@ type pair struct {
 	said int
 	sp   *sig.Sender
 	ear  *ear
+	came chan struct{} // one sign for each word
 }
 
 func (k *kit) pair(srv *server, o options) *pair {
 	k.Helper()
 	a, b := k.join("bystander a", o, srv.addr), k.join("bystander b", o, srv.addr)
-	p := &pair{k: k, ear: k.listen(b.reg, "bystander", "word", nil)}
+	p := &pair{k: k, came: make(chan struct{}, 1)}
+	p.ear = k.listenAnd(b.reg, "bystander", "word", nil, func(sig.Event) { p.came <- struct{}{} })
 	var err error
 	p.sp, err = a.reg.Connect("bystander", sig.Spec{Events: []sig.Name{"word"}})
 	k.must(err, "connect")
@@ -37,13 +39,14 @@ func (p *pair) goesOn() {
 	p.k.Helper()
 	p.said++
 	p.k.must(p.sp.Emit("word", p.k.num(p.said)), "emit beside")
-	p.ear.awaitLen(p.said)
+	receive(p.k, p.came, "the word")
 }
 
 // undisturbed checks that every word has come, once and in order.
 func (p *pair) undisturbed() {
 	p.k.Helper()
 	p.goesOn()
+	p.ear.awaitLen(p.said)
 	if _, lost := p.k.account(p.ear.heard.all(), "word", 1, p.said); lost > 0 {
 		p.k.Errorf("P8: others have lost %d", lost)
 	}

@@ -100,7 +100,10 @@ func Promises(t *testing.T, w World) {
 // once for each case and may end what it opens with t.Cleanup.
 func Carrier(t *testing.T, setup func(t testing.TB) Setup) {
 	t.Helper()
-	t.Run("all", func(t *testing.T) { Promises(t, World{Setup: setup}) })
+	t.Run("all", func(t *testing.T) {
+		t.Parallel()
+		Promises(t, World{Setup: setup})
+	})
 	Codecs(t, setup)
 }
 
@@ -120,7 +123,10 @@ func Codecs(t *testing.T, setup func(t testing.TB) Setup) {
 		{Shape: Chain, Senders: c, Subscribers: j},
 	} {
 		w.Setup, w.Brief = setup, true
-		t.Run(w.String(), func(t *testing.T) { Promises(t, w) })
+		t.Run(w.String(), func(t *testing.T) {
+			t.Parallel() // most of a case is waiting
+			Promises(t, w)
+		})
 	}
 }
 
