@@ -31,6 +31,20 @@ func Next(batch []byte) (frame, rest []byte, err error) {
 	return batch[FrameOverhead:end:end], batch[end:], nil
 }
 
+// FrameEnd returns where the frame that begins at batch[at] ends, length field
+// included, and 0 if there is no whole frame: [Next] says why. It costs less
+// than Next, for loops over many small frames.
+func FrameEnd(batch []byte, at int) int {
+	if len(batch)-at < FrameOverhead {
+		return 0
+	}
+	n := binary.BigEndian.Uint32(batch[at:])
+	if n == 0 || uint64(n) > uint64(len(batch)-at-FrameOverhead) {
+		return 0
+	}
+	return at + FrameOverhead + int(n)
+}
+
 // FrameLen returns the declared length of the first frame of batch, of which
 // the length field must be there. The error matches [ErrProtocol].
 func FrameLen(batch []byte) (int, error) {

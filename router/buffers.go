@@ -1,38 +1,79 @@
 package router
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// Read buffers grow with the load of a connection: an idle one holds 4 KiB, a
-// busy one 256 KiB. A buffer whose events went to handlers comes back through
-// the pool when the last has been handled.
+// Buffers grow with the load of a connection: an idle one reads into 4 KiB, a
+// busy one into 256 KiB, and what is to be written gathers in 64 KiB.
 const (
-	smallBuffer = 4 << 10
-	largeBuffer = 256 << 10
+	smallBuffer  = 4 << 10
+	mediumBuffer = 64 << 10
+	largeBuffer  = 256 << 10
 )
 
-var (
-	smallPool = sync.Pool{New: func() any { b := make([]byte, smallBuffer); return &b }}
-	largePool = sync.Pool{New: func() any { b := make([]byte, largeBuffer); return &b }}
-)
-
-func newBuffer(large bool) []byte {
-	if large {
-		return *largePool.Get().(*[]byte)
-	}
-	return *smallPool.Get().(*[]byte)
+// buffer is memory that one read has filled, or in which gathers what is to be
+// written. Who gets a part of it without a copy, a peer's queue or the handlers
+// here, holds it as well, and it goes back to its pool when the last lets go.
+type buffer struct {
+	bytes   []byte
+	holders atomic.Int32
+	pool    *sync.Pool // nil: of a size that is not kept
 }
 
-func freeBuffer(b []byte) {
-	b = b[:cap(b)]
+var smallPool, mediumPool, largePool sync.Pool
+
+// newBuffer returns a buffer of the smallest size that is kept and has room for
+// n bytes, or of just n bytes.
+func newBuffer(n int) *buffer {
+	switch {
+	case n <= smallBuffer:
+		return pooled(&smallPool, smallBuffer)
+	case n <= mediumBuffer:
+		return pooled(&mediumPool, mediumBuffer)
+	case n <= largeBuffer:
+		return pooled(&largePool, largeBuffer)
+	}
+	return bufferOf(make([]byte, n))
+}
+
+func pooled(pool *sync.Pool, size int) *buffer {
+	b, _ := pool.Get().(*buffer)
+	if b == nil {
+		b = &buffer{bytes: make([]byte, size), pool: pool}
+	}
+	b.holders.Store(1)
+	return b
+}
+
+// bufferOf makes a buffer of memory that comes from elsewhere.
+func bufferOf(bytes []byte) *buffer {
+	b := &buffer{bytes: bytes}
+	b.holders.Store(1)
+	return b
+}
+
+// hold lets one more have the buffer; it is freed once for each.
+func (b *buffer) hold() *buffer {
+	b.holders.Add(1)
+	return b
+}
+
+// alone reports whether the caller is the only one who has the buffer.
+func (b *buffer) alone() bool { return b.holders.Load() == 1 }
+
+// free lets go of the buffer. It may be nil.
+func (b *buffer) free() {
+	if b == nil || b.holders.Add(-1) > 0 {
+		return
+	}
 	if scribble {
-		for i := range b {
-			b[i] = 0xdb
+		for i := range b.bytes {
+			b.bytes[i] = 0xdb
 		}
 	}
-	switch len(b) {
-	case smallBuffer:
-		smallPool.Put(&b)
-	case largeBuffer:
-		largePool.Put(&b)
+	if b.pool != nil {
+		b.pool.Put(b)
 	}
 }

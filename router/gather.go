@@ -10,7 +10,9 @@ import (
 // over under one lock for the whole batch that was read.
 type gather struct {
 	link  *link
+	nth   int // in the order of making: sorts the peers of a route
 	buf   []byte
+	mem   *buffer // where buf lies; nil: nothing gathers
 	plain int
 	held  []heldOut
 	dirty bool     // in the reader's touched list
@@ -27,7 +29,8 @@ type heldOut struct {
 func (s *session) gatherFor(l *link) *gather {
 	g := s.gathers[l]
 	if g == nil {
-		g = &gather{link: l, sess: s}
+		g = &gather{link: l, sess: s, nth: s.gathered}
+		s.gathered++
 		s.gathers[l] = g
 	}
 	return g
@@ -41,20 +44,48 @@ func (s *session) relay(to *session, frame []byte) {
 	g.buf = carrier.AppendFrame(g.buf, frame)
 }
 
-// open makes the batch ready for a frame to a connection.
-func (g *gather) open(to *session) {
+// aim says which connection the frames that follow are for.
+func (g *gather) aim(to *session) {
 	if !g.dirty {
 		g.dirty = true
 		g.sess.touched = append(g.sess.touched, g)
-		g.buf = newSegment()
 	}
-	if g.to != to {
-		g.reset() // what was for a connection that is gone
-		g.to = to
+	if g.to == to {
+		return
 	}
-	if len(g.buf) >= segmentSize*3/4 {
-		g.handOver()
+	if g.to != nil {
+		g.reset()        // what was for a connection that is gone
+		g.sess.stretch++ // and so was what has been found out
 	}
+	g.to = to
+}
+
+// open makes the batch ready for a frame to a connection.
+func (g *gather) open(to *session) {
+	g.aim(to)
+	if len(g.buf) >= mediumBuffer*3/4 {
+		g.handOver(segment{})
+	}
+	if g.mem == nil {
+		g.mem = newBuffer(mediumBuffer)
+		g.buf = g.mem.bytes[:0]
+	}
+}
+
+// put adds a run of plain EVENT frames. They are queued where they lie if mem is
+// given, and copied otherwise.
+func (g *gather) put(run []byte, mem *buffer) {
+	if mem != nil {
+		g.handOver(segment{buf: run, plain: len(run), mem: mem})
+		return
+	}
+	g.open(g.to)
+	if len(g.buf)+len(run) > cap(g.buf) {
+		g.handOver(segment{})
+		g.open(g.to)
+	}
+	g.buf = append(g.buf, run...)
+	g.plain += len(run)
 }
 
 // begin makes the batch ready for a frame of the route to a connection, whose
@@ -90,46 +121,47 @@ func (g *gather) control(to *session, or *outRoute, seq uint64, frame []byte) {
 	g.buf = carrier.AppendFrame(g.buf, frame)
 }
 
-// handOver queues the batch for writing, unless its connection is gone: then the
-// number of the next event tells the peer what it has missed.
-func (g *gather) handOver() {
+// handOver queues what has gathered, and behind it another segment if that is
+// not empty, of which the memory stays the caller's as well. If their connection
+// is gone the number of the next event tells the peer what it has missed.
+func (g *gather) handOver(next segment) {
 	l := g.link
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer g.reset()
 	s := l.sess
 	if s == nil || s != g.to {
-		l.mu.Unlock()
-		g.reset()
 		return
 	}
 	if g.sess.retired != l.node.retired.Load() {
+		g.buf = append(g.buf, next.buf...)
+		next = segment{}
 		g.dropGone()
-	}
-	if len(g.buf) == 0 {
-		l.mu.Unlock()
-		g.reset()
-		return
 	}
 	for _, h := range g.held {
 		if !h.or.gone {
 			h.or.holdLocked(h.size)
 		}
 	}
-	if len(g.buf) >= handOver {
-		s.out.adopt(g.buf, g.plain)
-		g.buf = newSegment()
-	} else {
+	switch {
+	case len(g.buf) >= handOver:
+		s.out.adopt(segment{g.buf, g.plain, g.mem})
+		g.buf, g.mem = nil, nil
+	case len(g.buf) > 0:
 		s.out.events(g.buf, g.plain)
+	}
+	if len(next.buf) > 0 {
+		next.mem.hold()
+		s.out.adopt(next)
 	}
 	s.boundLocked()
 	s.kickLocked()
-	l.mu.Unlock()
-	g.reset()
 }
 
 // dropGone takes out the frames of routes whose sender has left meanwhile: the
 // peer has been told already. Call it with the link's lock held.
 func (g *gather) dropGone() {
-	kept := newSegment()
+	kept := make([]byte, 0, len(g.buf))
 	g.plain = 0
 	for frame := range carrier.Frames(g.buf) {
 		t, flags := wire.TypeOf(frame)
@@ -141,8 +173,7 @@ func (g *gather) dropGone() {
 			g.plain += len(frame) + carrier.FrameOverhead
 		}
 	}
-	freeSegment(g.buf)
-	g.buf = kept
+	g.buf = append(g.buf[:0], kept...)
 }
 
 // routeOf returns the route that a frame of a gather is about, if it is about
@@ -167,16 +198,19 @@ func (g *gather) reset() {
 }
 
 // flush hands over everything gathered. Afterwards the reader may take in what
-// must not overtake it.
+// must not overtake it. The run has been ended.
 func (s *session) flush() {
-	s.publish(nil) // first: a connection that is lost meanwhile is told how far it was to come
+	for _, ir := range s.noted { // first: a connection that is lost meanwhile is told how far it was to come
+		ir.position.Store(ir.next)
+	}
+	s.noted = s.noted[:0]
+	s.stretch++
 	for _, g := range s.touched {
 		if len(g.buf) > 0 {
-			g.handOver()
+			g.handOver(segment{})
 		}
-		g.dirty, g.to = false, nil
-		freeSegment(g.buf)
-		g.buf = nil
+		g.mem.free()
+		g.dirty, g.to, g.buf, g.mem = false, nil, nil, nil
 	}
 	s.touched = s.touched[:0]
 	for _, t := range s.relayed {
@@ -190,15 +224,6 @@ func (s *session) flush() {
 	if len(s.gathers) > 4*len(s.senders)+1024 {
 		s.forgetGathers()
 	}
-}
-
-// publish notes, for other goroutines, where the route of the latest events
-// stands, and goes on with the next one.
-func (s *session) publish(next *inRoute) {
-	if s.latest != nil {
-		s.latest.position.Store(s.latest.next)
-	}
-	s.latest = next
 }
 
 // forgetGathers drops the batches of peers that are gone.

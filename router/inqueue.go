@@ -4,42 +4,63 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
 )
 
-// inItem is one thing for the handlers of this process: an event, a loss, or a
+// inItem is one thing for the handlers of this process: events, a loss, or a
 // task such as the announcement of a sender.
 type inItem struct {
-	route  *inRoute
-	frames []byte // EVENT frames that came one behind the other; part of the batch
-	count  uint64 // how many there are
-	lost   uint64 // events of route that are missing here
-	task   func() // neither event nor loss
-	reason sig.LossReason
 	kind   inKind
-	begun  bool // its first event has been delivered
+	begun  bool           // its first event has been delivered
+	reason sig.LossReason // of a loss
+	route  *inRoute       // of a loss or a held-back event
+	routes *routeTable    // of plain events
+	frames []byte         // EVENT frames that came one behind the other; part of the batch
+	lost   uint64         // events of route that are missing here
+	task   func()         // none of these
 }
 
 type inKind uint8
 
 const (
-	inEvent inKind = iota // plain events: may be shed
-	inHeld                // held-back event: its sender waits for room, so it stays
+	inEvents inKind = iota // plain events, of any routes: may be shed
+	inHeld                 // held-back event: its sender waits for room, so it stays
 	inLost
 	inTask
 )
 
 // inBatch is a read buffer with the items that refer to it.
 type inBatch struct {
-	buf   []byte
+	buf   *buffer
 	items []inItem
 	bytes int  // what it counts against the bound
 	next  int  // the first item not yet delivered
 	own   bool // payloads that had to be kept have memory of their own
 }
 
+var inBatches = sync.Pool{New: func() any { return new(inBatch) }}
+
+func newInBatch() *inBatch { return inBatches.Get().(*inBatch) }
+
+// keptItems is how many items a batch has room for when it is used again.
+const keptItems = 64
+
+// recycle lets go of the buffer and gives the batch back.
+func (b *inBatch) recycle() {
+	b.buf.free()
+	clear(b.items)
+	items := b.items[:0]
+	if cap(items) > keptItems {
+		items = nil
+	}
+	*b = inBatch{items: items}
+	inBatches.Put(b)
+}
+
 // inItemSize is what an item costs beyond its payload.
-const inItemSize = 96
+const inItemSize = 72
 
 // inQueue hands what one connection brings to the handlers of this process, on
 // one goroutine that exists while there is something to do. The reader pushes
@@ -59,6 +80,7 @@ type inQueue struct {
 
 	mu      sync.Mutex
 	batches []*inBatch
+	first   int // of batches: those before it are taken
 	bytes   int
 	running bool
 }
@@ -96,11 +118,31 @@ func (q *inQueue) task(f func()) {
 func (q *inQueue) discard() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, b := range q.batches {
+	for _, b := range q.waiting() {
 		q.bytes -= b.bytes
 		b.shed()
 		q.bytes += b.bytes
 	}
+}
+
+// waiting returns the batches that nobody has taken. Call it with the lock held.
+func (q *inQueue) waiting() []*inBatch { return q.batches[q.first:] }
+
+// take returns the next batch, nil if none waits. Call it with the lock held.
+func (q *inQueue) take() *inBatch {
+	if len(q.waiting()) == 0 {
+		return nil
+	}
+	b := q.batches[q.first]
+	q.batches[q.first] = nil
+	q.bytes -= b.bytes
+	q.first++
+	if q.first > len(q.batches)/2 { // their memory is used again
+		rest := copy(q.batches, q.waiting())
+		clear(q.batches[rest:])
+		q.batches, q.first = q.batches[:rest], 0
+	}
+	return b
 }
 
 // drain delivers until nothing is left.
@@ -119,23 +161,19 @@ func (q *inQueue) from(b *inBatch) {
 			q.run(b)
 		}
 		q.mu.Lock()
-		if b = nil; len(q.batches) == 0 {
-			q.running = false
-			q.mu.Unlock()
+		b = q.take()
+		q.running = b != nil
+		q.mu.Unlock()
+		if b == nil {
 			return
 		}
-		b = q.batches[0]
-		q.batches[0] = nil
-		q.batches = q.batches[1:]
-		q.bytes -= b.bytes
-		q.mu.Unlock()
 	}
 }
 
 // shed drops plain events, oldest batch first, down to three quarters of the
 // bound.
 func (q *inQueue) shed() (lost uint64) {
-	for _, b := range q.batches {
+	for _, b := range q.waiting() {
 		if q.bytes <= q.bound*3/4 {
 			break
 		}
@@ -154,7 +192,7 @@ func (q *inQueue) shed() (lost uint64) {
 // a handler that never returns costs bytes per route and not per batch.
 func (q *inQueue) joinLosses() {
 	out := q.batches[:0]
-	for _, b := range q.batches {
+	for _, b := range q.waiting() {
 		if n := len(out); n > 0 && b.onlyLosses() && out[n-1].onlyLosses() {
 			out[n-1].absorb(b)
 			continue
@@ -162,7 +200,7 @@ func (q *inQueue) joinLosses() {
 		out = append(out, b)
 	}
 	clear(q.batches[len(out):])
-	q.batches = out
+	q.batches, q.first = out, 0
 	q.bytes = 0
 	for _, b := range out {
 		q.bytes += b.bytes
@@ -215,16 +253,13 @@ func (b *inBatch) count(kind inKind) (n int64) {
 
 // shed turns the batch's plain events into losses and lets go of its buffer.
 func (b *inBatch) shed() (lost uint64) {
-	kept := b.items[:0]
+	kept := make([]inItem, 0, len(b.items))
 	for _, it := range b.items[b.next:] {
 		switch it.kind {
-		case inEvent:
-			lost += it.count
-			if n := len(kept); n > 0 && kept[n-1].kind == inLost && kept[n-1].route == it.route && kept[n-1].reason == sig.LossInbound {
-				kept[n-1].lost += it.count
-				continue
-			}
-			kept = append(kept, inItem{kind: inLost, route: it.route, lost: it.count, reason: sig.LossInbound})
+		case inEvents:
+			var n uint64
+			kept, n = it.losses(kept)
+			lost += n
 		case inHeld:
 			it.frames = append([]byte(nil), it.frames...)
 			kept = append(kept, it)
@@ -232,7 +267,6 @@ func (b *inBatch) shed() (lost uint64) {
 			kept = append(kept, it)
 		}
 	}
-	clear(b.items[len(kept):])
 	b.items, b.next, b.own = kept, 0, true
 	b.bytes = 0
 	for _, it := range kept {
@@ -240,7 +274,35 @@ func (b *inBatch) shed() (lost uint64) {
 			b.bytes += inItemSize + len(it.frames)
 		}
 	}
-	freeBuffer(b.buf)
+	b.buf.free()
 	b.buf = nil
 	return lost
+}
+
+// losses appends an item for each route of which it has events.
+func (it *inItem) losses(to []inItem) (_ []inItem, lost uint64) {
+	from := len(to)
+	for from > 0 && to[from-1].kind == inLost && to[from-1].reason == sig.LossInbound {
+		from-- // these go on
+	}
+	at := make(map[*inRoute]int)
+	for i := from; i < len(to); i++ {
+		at[to[i].route] = i
+	}
+	for frame := range carrier.Frames(it.frames) {
+		_, number, _, err := wire.ParseEvent(frame)
+		if err != nil {
+			continue // checked when it came
+		}
+		route := it.routes.get(number)
+		i, ok := at[route]
+		if !ok {
+			i = len(to)
+			at[route] = i
+			to = append(to, inItem{kind: inLost, route: route, reason: sig.LossInbound})
+		}
+		to[i].lost++
+		lost++
+	}
+	return to, lost
 }

@@ -6,7 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
 )
 
 // handled is what a handler goroutine was given, in order.
@@ -25,20 +27,55 @@ func (h *handled) take(b *inBatch) {
 		switch it.kind {
 		case inLost:
 			h.lost += it.lost
-		case inEvent, inHeld:
-			h.n += int(it.count)
+		case inEvents, inHeld:
+			h.n += it.events()
 		case inTask:
 			it.task()
 		}
 	}
 }
 
-func batchOf(ir *inRoute, kind inKind, n, size int) *inBatch {
-	b := &inBatch{buf: make([]byte, n*size), bytes: n * size}
-	for i := range n {
-		b.items = append(b.items, inItem{kind: kind, route: ir, frames: b.buf[i*size : (i+1)*size], count: 1})
+// events counts them.
+func (it *inItem) events() (n int) {
+	for range carrier.Frames(it.frames) {
+		n++
+	}
+	return n
+}
+
+// tableOf has a route at each number.
+func tableOf(routes ...*inRoute) *routeTable {
+	t := &routeTable{}
+	for i, ir := range routes {
+		ir.number = uint32(i)
+		t = t.add(ir)
+	}
+	return t
+}
+
+// eventsOf is an item of plain events of the routes of those numbers.
+func eventsOf(t *routeTable, size int, numbers ...uint32) inItem {
+	var frames []byte
+	for _, n := range numbers {
+		frames = appendEventFrame(frames, 0, n, make([]byte, size))
+	}
+	return inItem{kind: inEvents, routes: t, frames: frames}
+}
+
+func batchOf(items ...inItem) *inBatch {
+	b := &inBatch{items: items}
+	for _, it := range items {
+		b.bytes += len(it.frames)
 	}
 	return b
+}
+
+// heldOf is n items of a held-back event each.
+func heldOf(ir *inRoute, n int) (items []inItem) {
+	for range n {
+		items = append(items, inItem{kind: inHeld, route: ir, frames: appendEventFrame(nil, wire.FlagHeld, ir.number, make([]byte, 10))})
+	}
+	return items
 }
 
 // While a handler is stuck, the reader goes on pushing: memory stays bounded,
@@ -53,22 +90,20 @@ func TestInQueueBehindAStuckHandler(t *testing.T) {
 	q.run = func(b *inBatch) { <-release; h.take(b) }
 
 	a, b := &inRoute{}, &inRoute{}
+	routes := tableOf(a, b)
 	const rounds = 20_000
 	tasks := 0
 	for i := range rounds {
-		ir := a
-		if i%2 == 1 {
-			ir = b
-		}
-		q.push(batchOf(ir, inEvent, 10, 100))
+		n := uint32(i % 2)
+		q.push(batchOf(eventsOf(routes, 100, n, n, n, n, n, n, n, n, n, n)))
 		if i == rounds/2 {
 			q.task(func() { tasks++ })
-			q.push(batchOf(a, inHeld, 3, 10))
+			q.push(batchOf(heldOf(a, 3)...))
 		}
 	}
 	q.mu.Lock()
 	require.LessOrEqual(t, q.bytes, q.bound, "P8: the buffer is bounded")
-	require.Less(t, len(q.batches), 200, "losses of many batches are one entry per route")
+	require.Less(t, len(q.waiting()), 200, "losses of many batches are one entry per route")
 	q.mu.Unlock()
 	close(release)
 	group.Wait()
@@ -96,7 +131,7 @@ func TestInQueueDiscard(t *testing.T) {
 	q.run = func(b *inBatch) { h.take(b) }
 	q.task(func() { close(stuck); <-release })
 	<-stuck
-	q.push(batchOf(&inRoute{}, inEvent, 5, 10))
+	q.push(batchOf(eventsOf(tableOf(&inRoute{}), 10, 0, 0, 0, 0, 0)))
 	q.task(func() {})
 	q.discard()
 	close(release)
@@ -107,12 +142,12 @@ func TestInQueueDiscard(t *testing.T) {
 
 func TestInBatchShedKeepsPlaces(t *testing.T) {
 	a, b := &inRoute{}, &inRoute{}
+	routes := tableOf(a, b)
 	batch := &inBatch{items: []inItem{
-		{kind: inEvent, route: a, count: 1},
-		{kind: inEvent, route: a, count: 1},
-		{kind: inEvent, route: b, count: 1},
+		eventsOf(routes, 10, 0, 1),
+		eventsOf(routes, 10, 0),
 		{kind: inTask},
-		{kind: inEvent, route: a, count: 1},
+		eventsOf(routes, 10, 0),
 		{kind: inLost, route: a, lost: 4, reason: sig.LossSlowPeer},
 	}}
 	require.EqualValues(t, 4, batch.shed())
@@ -139,13 +174,14 @@ func TestInBatchShedKeepsPlaces(t *testing.T) {
 // bound, whatever kind it is and however many there are.
 func TestInQueueCountsItems(t *testing.T) {
 	a, b := &inRoute{}, &inRoute{}
+	routes := tableOf(a, b)
 	for _, row := range []struct {
 		name  string
 		items func(i int) []inItem
 	}{
-		{"events without a payload", func(int) []inItem { return []inItem{{kind: inEvent, route: a, frames: []byte{}, count: 1}} }},
+		{"events without a payload", func(int) []inItem { return []inItem{eventsOf(routes, 0, 0)} }},
 		{"of two routes", func(int) []inItem {
-			return []inItem{{kind: inEvent, route: a, count: 1}, {kind: inEvent, route: b, count: 1}}
+			return []inItem{eventsOf(routes, 0, 0), eventsOf(routes, 0, 1)}
 		}},
 		{"losses", func(int) []inItem { return []inItem{{kind: inLost, route: a, lost: 1, reason: sig.LossSlowPeer}} }},
 		{"losses of two routes for two reasons", func(i int) []inItem {
@@ -176,7 +212,7 @@ func TestInQueueCountsItems(t *testing.T) {
 			}
 			q.mu.Lock()
 			n := 0
-			for _, b := range q.batches {
+			for _, b := range q.waiting() {
 				n += len(b.items)
 			}
 			q.mu.Unlock()

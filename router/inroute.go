@@ -1,8 +1,10 @@
 package router
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -37,6 +39,14 @@ type inRoute struct {
 	outs    []outRef
 	outsFor []sig.Target // what outs was made from
 	fresh   []int        // sizes of held-back events since the last flush
+
+	// What survey has found out for the stretch.
+	stretch uint64
+	local   bool     // this process wants the events
+	passing []outRef // the peers that want them
+	plain   bool     // they take the frames as they come, but for the number in them,
+	head    []byte   // which is this, behind type and flags,
+	least   int      // if they are no larger than this
 
 	credit sync.Mutex // guards what follows
 	owed   []int      // sizes of held-back events whose places the peer has not been given back
@@ -102,8 +112,15 @@ func (ir *inRoute) forThoseBy(since uint64) *inRoute {
 }
 
 // routeTable finds a route by the peer's number, in pages so that a high number
-// costs no more than a low one.
-type routeTable struct{ pages []*[256]*inRoute }
+// costs no more than a low one. The handler goroutine uses it too, for the events
+// of batches it has been given: for those no number may change its meaning.
+type routeTable struct {
+	pages    []*routePage
+	codec    codec.Codec // of the payloads
+	verbatim bool        // it sends bytes as they are
+}
+
+type routePage [256]*inRoute
 
 func (t *routeTable) get(number uint32) *inRoute {
 	page := number >> 8
@@ -113,31 +130,40 @@ func (t *routeTable) get(number uint32) *inRoute {
 	return t.pages[page][number&255]
 }
 
-func (t *routeTable) set(number uint32, ir *inRoute) {
-	page := int(number >> 8)
-	if page >= len(t.pages) {
-		if ir == nil {
-			return
+// add returns the table with another route. It may be the same table: nobody
+// has asked it for that number.
+func (t *routeTable) add(ir *inRoute) *routeTable {
+	page := int(ir.number >> 8)
+	if page >= len(t.pages) || t.pages[page] == nil {
+		c := *t
+		c.pages = append(slices.Clip(t.pages), make([]*routePage, max(page+1-len(t.pages), 0))...)
+		c.pages[page] = new(routePage)
+		t = &c
+	}
+	t.pages[page][ir.number&255] = ir
+	return t
+}
+
+// without returns a table without some routes.
+func (t *routeTable) without(gone []*inRoute) *routeTable {
+	c := *t
+	c.pages = slices.Clone(t.pages)
+	for _, ir := range gone {
+		page := ir.number >> 8
+		if c.pages[page] == t.pages[page] {
+			own := *t.pages[page]
+			c.pages[page] = &own
 		}
-		t.pages = append(t.pages, make([]*[256]*inRoute, page+1-len(t.pages))...)
+		c.pages[page][ir.number&255] = nil
 	}
-	if t.pages[page] == nil {
-		t.pages[page] = new([256]*inRoute)
-	}
-	t.pages[page][number&255] = ir
+	return &c
 }
 
 // event takes in one EVENT, which stands at batch[at:end] with its length:
 // forwards it to every peer that wants it, and queues it for this process if
 // somebody here does.
 func (s *session) event(batch []byte, at, end int) error {
-	frame := batch[at+carrier.FrameOverhead : end]
-	if r := &s.run; r.header != nil && bytes.HasPrefix(frame, r.header) {
-		s.again(batch, at, end, frame[len(r.header):])
-		return nil
-	}
-	s.endRun()
-	flags, number, payload, err := wire.ParseEvent(frame)
+	flags, number, payload, err := wire.ParseEvent(batch[at+carrier.FrameOverhead : end])
 	if err != nil {
 		return err
 	}
@@ -147,39 +173,85 @@ func (s *session) event(batch []byte, at, end int) error {
 	}
 	ir.next++
 	s.arrived++
-	s.publish(ir)
-	rt := ir.rt.Load()
-	gone := rt == nil || ir.ended.Load() || ir.lapsed.Load()
+	if ir.stretch != s.stretch {
+		s.survey(ir)
+	}
 	held := flags&wire.FlagHeld != 0
-	local := !gone && rt.HasLocal()
 	if held {
-		if err := s.heldArrived(ir, len(payload), local); err != nil {
+		if err := s.heldArrived(ir, len(payload), ir.local); err != nil {
 			return err
 		}
 	}
-	if gone {
-		return nil
+	switch {
+	case len(ir.passing) == 0:
+	case ir.plain && !held:
+		s.pass(ir, batch, at, end, payload)
+	default:
+		s.endRun()
+		ir.forward(ir.passing, flags, payload)
 	}
-	outs := ir.targets(rt)
-	ir.forward(outs, flags, payload)
-	if local {
+	if ir.local {
 		s.queueHere(ir, held, batch, at, end)
-	}
-	if !held {
-		s.beginRun(ir, outs, local, frame[:len(frame)-len(payload)])
 	}
 	return nil
 }
 
-// queueHere adds an event to what is handed to the handler goroutine.
-func (s *session) queueHere(ir *inRoute, held bool, batch []byte, at, end int) {
-	kind := inEvent
-	if held {
-		kind = inHeld
+// survey finds out who gets the route's events. It holds for a stretch of events,
+// to the end of the batch or to anything that is said between them.
+func (s *session) survey(ir *inRoute) {
+	s.noted = append(s.noted, ir)
+	rt := ir.rt.Load()
+	gone := rt == nil || ir.ended.Load() || ir.lapsed.Load()
+	ir.local, ir.passing, ir.plain = !gone && rt.HasLocal(), nil, true
+	if !gone {
+		ir.passing = ir.targets(rt)
 	}
-	s.local.items = append(s.local.items, inItem{kind: kind, route: ir, frames: batch[at:end], count: 1})
-	s.local.bytes += end - at
-	s.localAt = at
+	ir.least = math.MaxInt
+	for _, out := range ir.passing {
+		to := out.or.link.current.Load()
+		if to == nil || to.codecKey != s.codecKey || !out.or.of.known.Load() {
+			ir.plain = false
+			break
+		}
+		ir.least = min(ir.least, to.maxFrame)
+		if out.or.started.Load() != to {
+			s.endRun()
+			out.g.begin(to, out.or, ir.next-1)
+		} else if out.g.to != to {
+			s.endRun()
+			out.g.aim(to)
+		}
+	}
+	if len(ir.passing) > 0 {
+		ir.head = wire.AppendEventHeader(ir.head[:0], 0, ir.passing[0].or.id) // the same for all peers
+	}
+	ir.stretch = s.stretch // of now: aim may have begun another
+}
+
+// queueHere adds an event to what is handed to the handler goroutine. Plain ones
+// that follow each other are one item.
+func (s *session) queueHere(ir *inRoute, held bool, batch []byte, at, end int) {
+	b := s.forHandlers()
+	b.bytes += end - at
+	if held {
+		b.items = append(b.items, inItem{kind: inHeld, route: ir, frames: batch[at:end]})
+		return
+	}
+	if n := len(b.items); n > 0 && s.localEnd == at && b.items[n-1].kind == inEvents && b.items[n-1].routes == s.in {
+		it := &b.items[n-1]
+		it.frames = it.frames[:len(it.frames)+end-at]
+	} else {
+		b.items = append(b.items, inItem{kind: inEvents, routes: s.in, frames: batch[at:end]})
+	}
+	s.localEnd = end
+}
+
+// forHandlers returns what is handed to the handler goroutine after this batch.
+func (s *session) forHandlers() *inBatch {
+	if s.local == nil {
+		s.local = newInBatch()
+	}
+	return s.local
 }
 
 // targets returns where the route's events go, remade when that has changed.
@@ -191,13 +263,14 @@ func (ir *inRoute) targets(rt *sig.Route) []outRef {
 	if len(ts) == len(ir.outsFor) && &ts[0] == &ir.outsFor[0] {
 		return ir.outs
 	}
-	ir.outs = ir.outs[:0]
+	outs := make([]outRef, 0, len(ts)) // a run may still need the one before
 	for _, t := range ts {
 		if or, ok := t.(*outRoute); ok {
-			ir.outs = append(ir.outs, outRef{or, ir.sess.gatherFor(or.link)})
+			outs = append(outs, outRef{or, ir.sess.gatherFor(or.link)})
 		}
 	}
-	ir.outsFor = ts
+	slices.SortFunc(outs, func(a, b outRef) int { return cmp.Compare(a.g.nth, b.g.nth) })
+	ir.outs, ir.outsFor = outs, ts
 	return ir.outs
 }
 

@@ -167,5 +167,6 @@ func (s *session) lostHere(ir *inRoute, n uint64, reason sig.LossReason) {
 		return
 	}
 	s.link.stats.lost(reason, n)
-	s.local.items = append(s.local.items, inItem{kind: inLost, route: ir, lost: n, reason: reason})
+	b := s.forHandlers()
+	b.items = append(b.items, inItem{kind: inLost, route: ir, lost: n, reason: reason})
 }

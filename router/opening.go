@@ -19,6 +19,8 @@ func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *ses
 		shadows: make(map[sig.Name]*peerSender), gathers: make(map[*link]*gather), wants: make(map[sig.Pattern]struct{}),
 	}
 	_, s.verbatim = c.(codec.Verbatim)
+	s.in = &routeTable{codec: c, verbatim: s.verbatim}
+	s.stretch = 1 // of which no route has been surveyed
 	s.requests.asked = make(map[uint64]*asked)
 	s.requests.serving = make(map[uint64]context.CancelFunc)
 	s.requests.passed = make(map[uint64]*asked)

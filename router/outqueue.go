@@ -1,26 +1,23 @@
 package router
 
 import (
-	"sync"
-
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/wire"
 )
-
-// segmentSize is the capacity of a fresh segment once a connection is busy.
-const segmentSize = 64 << 10
-
-// firstSegment is the capacity of the segment an idle connection starts with.
-const firstSegment = 1 << 10
 
 // handOver is the size from which a batch becomes a segment of its own instead
 // of being copied behind the last one.
 const handOver = 16 << 10
 
+// pinned is how much memory, in multiples of its own size, a segment may keep
+// from being used again: what waits for a slow peer is bounded by its size (P8).
+const pinned = 4
+
 // segment is a batch waiting to be written.
 type segment struct {
 	buf   []byte
-	plain int // bytes of frames in buf that may be dropped
+	plain int     // bytes of frames in buf that may be dropped
+	mem   *buffer // where buf lies; nil: in memory that is not used again
 }
 
 // outQueue is what waits to be written to one peer: segments in order, the
@@ -36,17 +33,6 @@ type outQueue struct {
 	segs  []segment
 	bytes int
 	plain int
-}
-
-var segmentPool = sync.Pool{New: func() any { b := make([]byte, 0, segmentSize); return &b }}
-
-func newSegment() []byte { return *segmentPool.Get().(*[]byte) }
-
-func freeSegment(b []byte) {
-	if cap(b) == segmentSize {
-		b = b[:0]
-		segmentPool.Put(&b)
-	}
 }
 
 // control appends one frame that must not be dropped.
@@ -66,11 +52,12 @@ func (q *outQueue) events(batch []byte, plain int) {
 	q.plain += plain
 }
 
-// adopt makes batch a segment without copying; the queue owns it afterwards.
-func (q *outQueue) adopt(batch []byte, plain int) {
-	q.segs = append(q.segs, segment{batch, plain})
-	q.bytes += len(batch)
-	q.plain += plain
+// adopt queues a segment without copying; its memory is freed once it is
+// written.
+func (q *outQueue) adopt(seg segment) {
+	q.segs = append(q.segs, seg)
+	q.bytes += len(seg.buf)
+	q.plain += seg.plain
 }
 
 // tail returns a segment with room for n more bytes.
@@ -81,19 +68,12 @@ func (q *outQueue) tail(n int) *segment {
 			return s
 		}
 	}
-	q.segs = append(q.segs, segment{buf: freshBuffer(n, len(q.segs) == 0)})
-	return &q.segs[len(q.segs)-1]
-}
-
-func freshBuffer(n int, first bool) []byte {
-	switch {
-	case first && n <= firstSegment:
-		return make([]byte, 0, firstSegment)
-	case n <= segmentSize:
-		return newSegment()
-	default:
-		return make([]byte, 0, n)
+	if len(q.segs) > 0 {
+		n = max(n, mediumBuffer) // the connection is busy
 	}
+	mem := newBuffer(n)
+	q.segs = append(q.segs, segment{buf: mem.bytes[:0], mem: mem})
+	return &q.segs[len(q.segs)-1]
 }
 
 // take moves about limit bytes, at least one segment, to dst.
@@ -127,7 +107,7 @@ func (q *outQueue) shed(bound int) (lost uint64) {
 		lost += n
 		q.bytes += len(kept) - len(s.buf)
 		q.plain -= s.plain
-		freeSegment(s.buf)
+		s.mem.free()
 		*s = segment{buf: kept}
 		if i > 0 && q.join(i-1) {
 			i--

@@ -146,7 +146,7 @@ func TestOutQueueAccounts(t *testing.T) {
 				q.shed(rapid.IntRange(0, 200_000).Draw(t, "bound"))
 			case 3:
 				frame := appendEventFrame(nil, 0, 1, make([]byte, 20_000))
-				q.adopt(frame, len(frame))
+				q.adopt(segment{buf: frame, plain: len(frame)})
 				plain[1]++
 			default:
 				r := uint32(rapid.IntRange(0, 3).Draw(t, "route"))

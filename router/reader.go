@@ -22,9 +22,8 @@ func (s *session) read() {
 			s.fail(fmt.Errorf("panic: %v", p))
 		}
 	}()
-	buf := newBuffer(false)
 	for {
-		batch, err := s.receive(buf)
+		batch, err := s.receive()
 		switch {
 		case err == nil:
 		case errors.Is(err, carrier.ErrFrameTooLarge), errors.Is(err, carrier.ErrProtocol):
@@ -40,11 +39,7 @@ func (s *session) read() {
 		err = s.handle(batch)
 		s.flush()
 		s.rest()
-		if &batch[0] != &buf[0] { // a frame larger than the buffer
-			freeBuffer(buf)
-			buf = batch
-		}
-		buf = s.lend(buf, len(batch))
+		s.lend(len(batch))
 		if err != nil {
 			s.violation(err)
 			return
@@ -52,13 +47,23 @@ func (s *session) read() {
 	}
 }
 
-// receive returns the next batch, first of all what came behind WELCOME.
-func (s *session) receive(buf []byte) ([]byte, error) {
+// receive returns the next batch, first of all what came behind WELCOME. It lies
+// in s.reading.
+func (s *session) receive() ([]byte, error) {
 	if batch := s.behind; len(batch) > 0 {
 		s.behind = nil
+		s.reading = bufferOf(batch)
 		return batch, nil
 	}
-	return s.conn.Receive(context.Background(), buf)
+	if s.reading == nil {
+		s.reading = newBuffer(s.room)
+	}
+	batch, err := s.conn.Receive(context.Background(), s.reading.bytes)
+	if err == nil && &batch[0] != &s.reading.bytes[0] { // a frame larger than the buffer
+		s.reading.free()
+		s.reading = bufferOf(batch)
+	}
+	return batch, err
 }
 
 // handle takes in one batch. The error is a violation.
@@ -66,12 +71,14 @@ func (s *session) handle(batch []byte) error {
 	defer s.endRun() // it refers to the batch
 	s.retired = s.link.node.retired.Load()
 	for at := 0; at < len(batch); {
-		frame, rest, err := carrier.Next(batch[at:])
-		if err != nil {
+		end := carrier.FrameEnd(batch, at)
+		if end == 0 {
+			_, _, err := carrier.Next(batch[at:])
 			return err
 		}
-		end := len(batch) - len(rest)
+		frame := batch[at+carrier.FrameOverhead : end]
 		t, _ := wire.TypeOf(frame)
+		var err error
 		if t == wire.TypeEvent {
 			err = s.event(batch, at, end)
 		} else {
@@ -159,51 +166,49 @@ func (s *session) peerRole() wire.Role {
 	return wire.RoleClient
 }
 
-// lend hands the items of the n bytes in buf to the handler goroutine, with the
-// buffer they refer to, and returns a buffer for the next read.
-func (s *session) lend(buf []byte, n int) []byte {
-	s.large = nextSize(s.large, n, cap(buf))
-	lent := false
-	if len(s.local.items) > 0 {
-		b := &inBatch{items: s.local.items, bytes: s.local.bytes}
-		s.local = inBatch{}
-		if lent = b.bytes*2 >= cap(buf); lent {
-			b.buf, b.bytes = buf, cap(buf)
+// lend hands what is for this process to the handler goroutine, with the buffer
+// of n bytes that it refers to, and chooses a buffer for the next read.
+func (s *session) lend(n int) {
+	buf := s.reading
+	if b := s.local; b != nil {
+		s.local = nil
+		if b.bytes*2 >= len(buf.bytes) {
+			b.buf, b.bytes = buf.hold(), len(buf.bytes)
 		} else {
 			b.compact()
 		}
 		s.link.inbound.push(b)
 	}
-	switch {
-	case lent:
-		return newBuffer(s.large)
-	case cap(buf) == smallBuffer && !s.large, cap(buf) == largeBuffer && s.large:
-		return buf[:cap(buf)]
-	default:
-		freeBuffer(buf)
-		return newBuffer(s.large)
+	s.room = nextSize(n, len(buf.bytes))
+	if buf.alone() && len(buf.bytes) == s.room {
+		return
 	}
+	buf.free()
+	s.reading = nil
 }
 
 // nextSize chooses the size of the next read buffer: large once a small one was
 // filled, small again when reads bring little.
-func nextSize(large bool, n, capacity int) bool {
-	if n > capacity/2 {
-		return true
+func nextSize(n, size int) int {
+	if n > size/2 || size > smallBuffer && n >= smallBuffer {
+		return largeBuffer
 	}
-	return large && n >= smallBuffer
+	return smallBuffer
 }
 
 // compact copies the payloads together, so that a few small events do not hold
 // a large buffer.
 func (b *inBatch) compact() {
-	buf := make([]byte, 0, b.bytes)
+	if b.bytes == 0 {
+		return
+	}
+	b.buf = bufferOf(make([]byte, b.bytes))
+	at := 0
 	for i := range b.items {
-		if p := b.items[i].frames; p != nil {
-			start := len(buf)
-			buf = append(buf, p...)
-			b.items[i].frames = buf[start:len(buf):len(buf)]
-		}
+		it := &b.items[i]
+		n := copy(b.buf.bytes[at:], it.frames)
+		it.frames = b.buf.bytes[at : at+n : at+n]
+		at += n
 	}
 }
 
@@ -211,9 +216,9 @@ func (b *inBatch) compact() {
 func (l *link) deliver(b *inBatch) {
 	for b.next < len(b.items) {
 		it := &b.items[b.next]
-		if it.kind == inEvent {
-			l.deliverRun(it)
-			b.next++ // after the run, which goes on if a handler ends its goroutine
+		if it.kind == inEvents {
+			l.deliverEvents(it)
+			b.next++ // after the events, which go on if a handler ends its goroutine
 			continue
 		}
 		b.next++
@@ -227,7 +232,5 @@ func (l *link) deliver(b *inBatch) {
 			it.route.deliverHeld(it.frames)
 		}
 	}
-	clear(b.items)
-	freeBuffer(b.buf)
-	b.buf = nil
+	b.recycle()
 }

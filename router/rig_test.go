@@ -277,8 +277,8 @@ func TestPayloadOutlivesItsBuffer(t *testing.T) {
 	s, _ := r.open()
 	s.features = wire.FeatureHeld
 	r.connects(s, 1, "kitchen")
-	buf := newBuffer(false)
-	batch := buf[:0]
+	s.reading = newBuffer(smallBuffer)
+	batch := s.reading.bytes[:0]
 	for i := range 6 {
 		var flags wire.Flags
 		if i%2 == 1 {
@@ -288,7 +288,7 @@ func TestPayloadOutlivesItsBuffer(t *testing.T) {
 	}
 	require.NoError(t, s.handle(batch))
 	s.flush()
-	s.lend(buf, len(batch))
+	s.lend(len(batch))
 	r.link.group.Wait() // it was given back
 	for i := range batch {
 		batch[i] = '!'

@@ -1,108 +1,110 @@
 package router
 
 import (
+	"slices"
+
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
 
-// forwardRun is what the reader has found out for the latest event and uses for
-// those behind it that have the same header: who gets them. It holds within one
-// batch and until anything but such an event comes.
-type forwardRun struct {
-	header []byte // type, flags and route, as they came; nil: no run
-	ir     *inRoute
-	outs   []runOut
-	local  bool
+// passingRun is a run of EVENT frames, one behind the other in the batch, that
+// the same peers get as they are. The reader goes on with it while it can, and
+// hands it to all of them when it ends: in between, an event costs no more for
+// many peers than for one.
+//
+//	[EVENT 7][EVENT 9][EVENT 7][EVENT 8][LOST ...
+//	 start                          end
+type passingRun struct {
+	batch      []byte
+	start, end int
+	of         *inRoute // the route of the latest event
+	outs       []outRef // nil: no run
 }
 
-// runOut is one peer that gets the run's events.
-type runOut struct {
-	outRef
-	to     *session
-	header []byte // type, flags and route, as they go out
-}
-
-// beginRun prepares for more events of the route, if each of its peers takes
-// them as they are. What needs more care goes one by one.
-func (s *session) beginRun(ir *inRoute, outs []outRef, local bool, header []byte) {
-	r := &s.run
-	r.header = nil
-	r.outs = r.outs[:0]
-	for _, out := range outs {
-		to := out.or.link.current.Load()
-		if to == nil || out.g.to != to || to.codecKey != s.codecKey || out.or.started.Load() != to {
-			return
-		}
-		n := len(r.outs)
-		if n < cap(r.outs) {
-			r.outs = r.outs[:n+1] // with the header's memory
-		} else {
-			r.outs = append(r.outs, runOut{})
-		}
-		o := &r.outs[n]
-		o.outRef, o.to = out, to
-		o.header = wire.AppendEventHeader(o.header[:0], 0, out.or.id)
+// pass gives an event to the peers that want it.
+func (s *session) pass(ir *inRoute, batch []byte, at, end int, payload []byte) {
+	head := batch[at+carrier.FrameOverhead : end-len(payload)]
+	if len(head) != len(ir.head) || ir.local || end-at-carrier.FrameOverhead > ir.least {
+		s.endRun()
+		ir.forward(ir.passing, 0, payload)
+		return
 	}
-	r.header, r.ir, r.local = header, ir, local
+	copy(head, ir.head) // for them the route has another number
+	r := &s.run
+	if r.outs != nil && r.end == at && end-r.start <= mediumBuffer && (r.of == ir || sameOuts(r.outs, ir.passing)) {
+		r.of, r.end = ir, end
+		return
+	}
+	s.endRun()
+	*r = passingRun{batch: batch, start: at, end: end, of: ir, outs: ir.passing}
 }
 
-// endRun forgets the run.
-func (s *session) endRun() { s.run.header = nil }
+// sameOuts reports whether two routes have the same peers.
+func sameOuts(a, b []outRef) bool {
+	return slices.EqualFunc(a, b, func(a, b outRef) bool { return a.g == b.g })
+}
 
-// again takes in one more event of the run.
-func (s *session) again(batch []byte, at, end int, payload []byte) {
+// endRun hands the run over. A long one is not copied: it waits for the peers
+// where it lies.
+func (s *session) endRun() {
 	r := &s.run
-	ir := r.ir
-	ir.next++
-	s.arrived++
+	if r.outs == nil {
+		return
+	}
+	run := r.batch[r.start:r.end:r.end]
+	var mem *buffer
+	if len(run) >= handOver && len(run)*pinned >= len(s.reading.bytes) {
+		mem = s.reading
+	}
 	for i := range r.outs {
-		o := &r.outs[i]
-		n := len(o.header) + len(payload)
-		if n > o.to.maxFrame {
-			o.g.lost(o.to, o.or, ir.next-1, 1)
-			continue
-		}
-		o.g.begin(o.to, o.or, ir.next-1)
-		b := append(o.g.buf, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
-		b = append(b, o.header...)
-		o.g.buf = append(b, payload...)
-		o.g.plain += n + carrier.FrameOverhead
+		r.outs[i].g.put(run, mem)
 	}
-	if !r.local {
-		return
-	}
-	it := &s.local.items[len(s.local.items)-1]
-	if s.localAt+len(it.frames) != at { // something else stands between
-		s.queueHere(ir, false, batch, at, end)
-		return
-	}
-	it.frames = batch[s.localAt:end]
-	it.count++
-	s.local.bytes += end - at
+	*r = passingRun{}
 }
 
-// runIn is a run of EVENT frames on its way to the handlers: the [sig.Run].
+// runIn is what goes to the handlers, EVENT frames of several routes: as a
+// [sig.Run] it stands for those of one route that follow each other.
 type runIn struct {
-	rest    []byte
-	payload []byte
-	codec   codec.Codec
-	lend    bool // the codec sends bytes as they are
+	events []byte // yet to be delivered
+	routes *routeTable
+	route  uint32 // whose run it is now
+	codec  codec.Codec
+	lend   bool // the codec sends bytes as they are
+
+	payload []byte // of the run's current event
+	// The event behind it, if known.
+	known bool
+	end   int // of its frame, in events
+	next  uint32
+	data  []byte
+}
+
+// look finds out about the event behind the current one.
+func (r *runIn) look() bool {
+	if r.known {
+		return true
+	}
+	end := carrier.FrameEnd(r.events, 0)
+	if end == 0 {
+		return false
+	}
+	_, route, data, err := wire.ParseEvent(r.events[carrier.FrameOverhead:end])
+	if err != nil {
+		return false // checked when it came
+	}
+	r.known, r.end, r.next, r.data = true, end, route, data
+	return true
 }
 
 // Next implements [sig.Run].
 func (r *runIn) Next() bool {
-	if len(r.rest) == 0 {
+	if !r.look() || r.next != r.route {
 		return false
 	}
-	frame, rest, err := carrier.Next(r.rest)
-	if err != nil {
-		return false // checked when it came
-	}
-	r.rest = rest
-	_, _, r.payload, err = wire.ParseEvent(frame)
-	return err == nil
+	r.known, r.events, r.payload = false, r.events[r.end:], r.data
+	return true
 }
 
 // Decode implements [sig.Encoded].
@@ -114,18 +116,23 @@ func (r *runIn) Keep() sig.Encoded { return payloadIn{r.payload, r.codec}.Keep()
 // Lend implements [sig.Lender].
 func (r *runIn) Lend() ([]byte, bool) { return r.payload, r.lend }
 
-// deliverRun hands a run to the handlers of this process. A handler that ends
-// its goroutine leaves the rest of the run in l.running for the next one.
-func (l *link) deliverRun(it *inItem) {
-	rt := it.route.rt.Load()
-	if rt == nil {
-		return
-	}
+// deliverEvents hands events to the handlers of this process. A handler that
+// ends its goroutine leaves the rest of them in l.running for the next one.
+func (l *link) deliverEvents(it *inItem) {
 	r := &l.running
 	if !it.begun {
 		it.begun = true
-		*r = runIn{rest: it.frames, codec: it.route.sess.codec, lend: it.route.sess.verbatim}
+		*r = runIn{events: it.frames, routes: it.routes, codec: it.routes.codec, lend: it.routes.verbatim}
 	}
-	rt.DeliverRun(r)
+	for r.look() {
+		r.route = r.next
+		rt := r.routes.get(r.route).rt.Load()
+		if rt != nil {
+			rt.DeliverRun(r)
+			continue
+		}
+		for r.Next() { // nobody can have it any more
+		}
+	}
 	*r = runIn{}
 }

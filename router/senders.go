@@ -36,7 +36,7 @@ func (s *session) onConnect(e *wire.Connect) error {
 		}
 		ir.taken = ir.takenHere
 		ps.routes = append(ps.routes, ir)
-		s.in.set(ir.number, ir)
+		s.in = s.in.add(ir)
 	}
 	s.senders[e.Sender] = ps
 	s.register(ps, s.handlersNext)
@@ -137,7 +137,8 @@ func (s *session) adoptRoutes(ps *peerSender) {
 // handlersNext queues f for the handler goroutine, behind the items of the
 // batch that is being read.
 func (s *session) handlersNext(f func()) {
-	s.local.items = append(s.local.items, inItem{kind: inTask, task: f})
+	b := s.forHandlers()
+	b.items = append(b.items, inItem{kind: inTask, task: f})
 }
 
 // takeOver frees a name for this connection if the same principal owns it by
@@ -223,8 +224,8 @@ func (s *session) onDisconnect(e *wire.Disconnect) error {
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("DISCONNECT of sender %d, which was not announced", e.Sender))
 	}
 	delete(s.senders, e.Sender)
+	s.in = s.in.without(ps.routes)
 	for _, ir := range ps.routes {
-		s.in.set(ir.number, nil)
 		ir.forgetCredit()
 	}
 	s.peers.Lock()

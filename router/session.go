@@ -53,20 +53,23 @@ type session struct {
 	watch   *keepalive
 
 	// Of the reader alone.
-	in      routeTable
-	senders map[uint32]*peerSender
-	gathers map[*link]*gather
-	touched []*gather
-	retired uint64     // node.retired when the batch was begun, before any of its events was looked at
-	settle  []*inRoute // have had held-back events since the last flush
-	arrived uint64     // events since the last flush
-	latest  *inRoute   // of the last event
-	run     forwardRun
-	relayed []*requestTable // answers to others in this batch
-	localAt int             // where the last local item begins in the batch
-	local   inBatch
-	large   bool
-	wants   map[sig.Pattern]struct{} // what the peer asked for
+	in       *routeTable
+	senders  map[uint32]*peerSender
+	gathers  map[*link]*gather
+	gathered int // gathers made so far
+	touched  []*gather
+	retired  uint64     // node.retired when the batch was begun, before any of its events was looked at
+	settle   []*inRoute // have had held-back events since the last flush
+	arrived  uint64     // events since the last flush
+	noted    []*inRoute // have had events since
+	stretch  uint64     // counts the stretches of events for which what is known of a route holds, see survey
+	run      passingRun
+	relayed  []*requestTable          // answers to others in this batch
+	local    *inBatch                 // for the handlers here, of this batch
+	localEnd int                      // where its latest events end in the batch
+	reading  *buffer                  // the batch lies in it
+	room     int                      // what the next read gets
+	wants    map[sig.Pattern]struct{} // what the peer asked for
 
 	begins   begins
 	bySender map[*sig.Sender]*peerSender // guarded by link.mu
@@ -131,7 +134,7 @@ const (
 func (s *session) write() {
 	var segs []segment
 	var batches [][]byte
-	chunk := segmentSize
+	chunk := mediumBuffer
 	for {
 		runtime.Gosched() // those who are about to queue something get into this write
 		s.link.mu.Lock()
@@ -150,7 +153,7 @@ func (s *session) write() {
 		}
 		took, err := s.sendTimed(batches, size)
 		for _, seg := range segs {
-			freeSegment(seg.buf)
+			seg.mem.free()
 		}
 		clear(segs)
 		if err != nil {
@@ -186,7 +189,7 @@ func (s *session) sendTimed(batches [][]byte, size int) (time.Duration, error) {
 
 // writePatience is how long a write may take, see [Limits.WriteTimeout].
 func writePatience(limit time.Duration, size int) time.Duration {
-	return limit + time.Duration(max(size-segmentSize, 0)>>14)*time.Second
+	return limit + time.Duration(max(size-mediumBuffer, 0)>>14)*time.Second
 }
 
 func (s *session) stopWritingLocked() {

@@ -67,6 +67,9 @@ func ParseEvent(frame []byte) (flags Flags, route uint32, payload []byte, err er
 	if frame[1] < 0x80 {
 		return flags, uint32(frame[1]), frame[2:], nil
 	}
+	if len(frame) > 2 && frame[2]-1 < 0x7f { // two bytes, the second not 0
+		return flags, uint32(frame[1]&0x7f) | uint32(frame[2])<<7, frame[3:], nil
+	}
 	nr, n := binary.Uvarint(frame[1:])
 	if n <= 0 || nr > math.MaxUint32 || frame[n] == 0 { // frame[n] is the number's last byte
 		return parseEvent(frame)

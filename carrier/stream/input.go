@@ -66,24 +66,30 @@ func (in *input) refill(buf []byte) ([]byte, int) {
 // whole returns the end of the whole frames at the start of data; where there
 // is none, how many bytes the first needs, as far as its header is there.
 func (in *input) whole(data []byte) (end, need int, err error) {
-	limit := int(in.limit.Load())
+	limit := int(in.limit.Load()) + carrier.FrameOverhead
 	for {
-		rest := data[end:]
-		if len(rest) < carrier.FrameOverhead {
-			return end, carrier.FrameOverhead, nil
+		next := carrier.FrameEnd(data, end)
+		if next == 0 || next-end > limit {
+			return in.after(data, end)
 		}
-		size, err := carrier.FrameLen(rest)
-		if err == nil && size > limit {
-			err = carrier.TooLarge(size, limit)
-		}
-		if err != nil {
-			return end, 0, in.refused(rest, err)
-		}
-		if size > len(rest)-carrier.FrameOverhead {
-			return end, carrier.FrameOverhead + size, nil
-		}
-		end += carrier.FrameOverhead + size
+		end = next
 	}
+}
+
+// after is whole where no acceptable frame follows those that end at end.
+func (in *input) after(data []byte, end int) (_, need int, err error) {
+	rest, limit := data[end:], int(in.limit.Load())
+	if len(rest) < carrier.FrameOverhead {
+		return end, carrier.FrameOverhead, nil
+	}
+	size, err := carrier.FrameLen(rest)
+	if err == nil && size > limit {
+		err = carrier.TooLarge(size, limit)
+	}
+	if err != nil {
+		return end, 0, in.refused(rest, err)
+	}
+	return end, carrier.FrameOverhead + size, nil
 }
 
 // refused returns the error for a bad header.
