@@ -172,7 +172,7 @@ func (s *session) lend(n int) {
 	buf := s.reading
 	if b := s.local; b != nil {
 		s.local = nil
-		if b.bytes*2 >= len(buf.bytes) {
+		if b.bytes*pinned >= len(buf.bytes) {
 			b.buf, b.bytes = buf.hold(), len(buf.bytes)
 		} else {
 			b.compact()
@@ -187,11 +187,14 @@ func (s *session) lend(n int) {
 	s.reading = nil
 }
 
-// nextSize chooses the size of the next read buffer: large once a small one was
-// filled, small again when reads bring little.
+// nextSize chooses the size of the next read buffer: larger once one was half
+// filled, smaller again when reads bring little.
 func nextSize(n, size int) int {
-	if n > size/2 || size > smallBuffer && n >= smallBuffer {
+	switch {
+	case size > mediumBuffer && n >= size/8, size > smallBuffer && n > size/2:
 		return largeBuffer
+	case size > smallBuffer && n >= size/8, n > size/2:
+		return mediumBuffer
 	}
 	return smallBuffer
 }
