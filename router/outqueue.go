@@ -1,6 +1,8 @@
 package router
 
 import (
+	"slices"
+
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/wire"
 )
@@ -76,20 +78,45 @@ func (q *outQueue) tail(n int) *segment {
 	return &q.segs[len(q.segs)-1]
 }
 
-// take moves about limit bytes, at least one segment, to dst.
+// take moves about limit bytes, at least one frame, to dst.
 func (q *outQueue) take(dst []segment, limit int) []segment {
-	n := 0
-	for n < len(q.segs) && (n == 0 || limit >= len(q.segs[n].buf)) {
-		limit -= len(q.segs[n].buf)
-		q.bytes -= len(q.segs[n].buf)
+	n, size := 0, 0
+	for n < len(q.segs) && (n == 0 || size+len(q.segs[n].buf) <= limit) {
+		if n == 0 {
+			q.split(limit)
+		}
+		size += len(q.segs[n].buf)
 		q.plain -= q.segs[n].plain
 		n++
 	}
+	q.bytes -= size
 	dst = append(dst, q.segs[:n]...)
 	rest := copy(q.segs, q.segs[n:])
 	clear(q.segs[rest:])
 	q.segs = q.segs[:rest]
 	return dst
+}
+
+// split makes two of the first segment if it is a run of events that is longer
+// than limit: others are small enough.
+func (q *outQueue) split(limit int) {
+	s := &q.segs[0]
+	if len(s.buf) <= limit || s.plain != len(s.buf) {
+		return
+	}
+	at := carrier.FrameEnd(s.buf, 0)
+	for end := at; end > 0 && end <= limit; end = carrier.FrameEnd(s.buf, end) {
+		at = end
+	}
+	if at == len(s.buf) {
+		return
+	}
+	rest := segment{buf: s.buf[at:], plain: len(s.buf) - at, mem: s.mem}
+	if rest.mem != nil {
+		rest.mem.hold()
+	}
+	s.buf, s.plain = s.buf[:at:at], at
+	q.segs = slices.Insert(q.segs, 1, rest)
 }
 
 // shed drops EVENT frames, oldest first, until at most bound bytes remain or

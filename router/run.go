@@ -33,7 +33,7 @@ func (s *session) pass(ir *inRoute, batch []byte, at, end int, payload []byte) {
 	}
 	copy(head, ir.head) // for them the route has another number
 	r := &s.run
-	if r.outs != nil && r.end == at && end-r.start <= mediumBuffer && (r.of == ir || sameOuts(r.outs, ir.passing)) {
+	if r.outs != nil && r.end == at && (r.of == ir || sameOuts(r.outs, ir.passing)) {
 		r.of, r.end = ir, end
 		return
 	}

@@ -49,6 +49,7 @@ type session struct {
 	// Guarded by link.mu.
 	out     outQueue
 	writing bool
+	chunk   int           // bytes of the next write, about; of the writer alone
 	idle    chan struct{} // closed when everything is written, see drained
 	watch   *keepalive
 
@@ -134,11 +135,10 @@ const (
 func (s *session) write() {
 	var segs []segment
 	var batches [][]byte
-	chunk := mediumBuffer
 	for {
 		runtime.Gosched() // those who are about to queue something get into this write
 		s.link.mu.Lock()
-		segs = s.out.take(segs[:0], chunk)
+		segs = s.out.take(segs[:0], s.chunk)
 		if len(segs) == 0 {
 			s.stopWritingLocked()
 			s.link.mu.Unlock()
@@ -164,7 +164,7 @@ func (s *session) write() {
 			return
 		}
 		s.link.stats.bytesOut.Add(uint64(size))
-		chunk = nextChunk(chunk, took)
+		s.chunk = nextChunk(s.chunk, took)
 	}
 }
 
