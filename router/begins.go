@@ -47,7 +47,7 @@ func (b *begins) wait() (waiting []*outRoute) {
 func (b *begins) settled() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.waiting) == 0 && !b.telling {
+	if !b.unsettledLocked() {
 		return nil
 	}
 	if b.told == nil {
@@ -121,6 +121,7 @@ func (b *begins) add(or *outRoute, ir *inRoute) {
 	defer b.mu.Unlock()
 	if b.reading {
 		b.waiting = append(b.waiting, or)
+		ir.sess.link.node.restless.add(ir.sess.link)
 		return
 	}
 	if at := ir.position.Load(); at > 0 && !ir.lapsed.Load() {

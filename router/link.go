@@ -163,7 +163,7 @@ func (l *link) SenderConnected(s *sig.Sender) (wantsAll bool) {
 	}
 	if l.sess != nil {
 		l.sess.announceLocked(a, s.Fresh())
-		l.unsynced = l.unsynced || l.role == wire.RoleClient // a barrier tells that the name is granted
+		l.askedLocked(l.role == wire.RoleClient) // a barrier tells that the name is granted
 	}
 	return l.role == wire.RoleClient
 }
@@ -221,7 +221,7 @@ func (l *link) InterestAdded(p sig.Pattern) {
 	defer l.mu.Unlock()
 	l.interest[p] = struct{}{}
 	if l.sess != nil {
-		l.unsynced = true
+		l.askedLocked(true)
 		l.sess.controlLocked(wire.Subscribe{Sender: string(p.Sender), Event: string(p.Event)}.Append(nil))
 	}
 }
@@ -255,7 +255,7 @@ func (l *link) Wanted(rt *sig.Route, on bool) {
 		ir.lapsed.Store(true)
 	}
 	if l.role == wire.RoleServer && l.sess == ir.sess && l.sess != nil {
-		l.unsynced = l.unsynced || on
+		l.askedLocked(on)
 		l.sess.controlLocked(wire.Want{Route: ir.number, On: on, Turn: ir.turn}.Append(nil))
 	}
 }

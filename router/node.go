@@ -35,6 +35,8 @@ type node struct {
 	reach   map[wire.NodeID]reached
 	behinds map[*link]int // how many of reach are by each
 	gaps    gapMemory
+
+	restless restless
 }
 
 // nodes finds the node of a registry while a router holds it.
@@ -315,4 +317,5 @@ func (n *node) removeLink(l *link) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.links, l)
+	n.restless.remove(l)
 }

@@ -69,7 +69,7 @@ func (l *link) openLocked(s *session) (waited []*outRoute) {
 	for p := range l.interest {
 		s.controlLocked(wire.Subscribe{Sender: string(p.Sender), Event: string(p.Event)}.Append(nil))
 	}
-	l.unsynced = l.unsynced || l.role == wire.RoleClient
+	l.askedLocked(l.role == wire.RoleClient)
 	l.current.Store(s)
 	if l.online != nil {
 		close(l.online)

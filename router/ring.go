@@ -75,6 +75,9 @@ func (s *session) nodesLocked(added []wire.Node, removed []wire.NodeID) {
 // catchUpLocked tells the peer what has changed since the handshake named the
 // routers: nobody could tell it before the connection was open.
 func (s *session) catchUpLocked() {
+	if s.features&wire.FeatureNodes == 0 {
+		return
+	}
 	told := make(map[wire.NodeID]bool, len(s.told))
 	for _, n := range s.told {
 		told[n.ID] = true

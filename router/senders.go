@@ -129,7 +129,7 @@ func (s *session) adoptRoutes(ps *peerSender) {
 		ir.rt.Store(rt)
 	}
 	if l.role == wire.RoleServer && l.sess == s {
-		l.unsynced = l.unsynced || len(wanted) > 0
+		l.askedLocked(len(wanted) > 0)
 		s.controlLocked(wire.Connected{Sender: ps.connect.Sender, Wanted: wanted}.Append(nil))
 	}
 }

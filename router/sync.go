@@ -106,6 +106,7 @@ func (s *session) barrierLocked() *barrier {
 	t := &s.syncs
 	if t.next == nil {
 		t.next = &barrier{since: time.Now(), done: make(chan struct{})}
+		s.link.node.restless.add(s.link)
 	}
 	b := t.next
 	s.sendSyncLocked()
@@ -169,7 +170,10 @@ func (s *session) onSync(e *wire.Sync) error {
 	}
 	l.group.Go(func() { // ends within SyncPatience
 		var wg sync.WaitGroup
-		for _, other := range l.node.others(l) {
+		for _, other := range l.node.restless.list() {
+			if other == l || other.rests() {
+				continue
+			}
 			to, b, _ := other.outstanding()
 			if b != nil {
 				wg.Go(func() { to.awaitPatiently(s.ctx, b) })
