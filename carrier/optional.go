@@ -33,6 +33,24 @@ type FrameLimiter interface {
 	SetMaxFrame(n int)
 }
 
+// BufferSource lends its caller one buffer at a time.
+type BufferSource interface {
+	// Take returns the buffer to read into.
+	Take() []byte
+	// Return takes it back: nothing was read into it.
+	Return()
+}
+
+// LazyReceiver is a [Conn] that needs no buffer while it waits, so that a
+// connection on which nothing happens costs no memory for one.
+type LazyReceiver interface {
+	// ReceiveLazily is Receive with a buffer that is taken from the source
+	// when something may have arrived, and returned where that was not so.
+	// With a batch or an error the caller has the buffer, if one is taken. It
+	// calls the source on its own goroutine, and not after it has returned.
+	ReceiveLazily(ctx context.Context, from BufferSource) (batch []byte, err error)
+}
+
 // IdentityOf returns who the peer of conn is, and false when the medium cannot
 // tell.
 func IdentityOf(conn Conn) (Identity, bool) {
@@ -48,6 +66,15 @@ func Handshake(ctx context.Context, conn Conn) error {
 		return c.Handshake(ctx)
 	}
 	return nil
+}
+
+// ReceiveLazily receives with a buffer from the source, which a conn that is no
+// [LazyReceiver] keeps while it waits.
+func ReceiveLazily(ctx context.Context, conn Conn, from BufferSource) ([]byte, error) {
+	if c, ok := conn.(LazyReceiver); ok {
+		return c.ReceiveLazily(ctx, from)
+	}
+	return conn.Receive(ctx, from.Take())
 }
 
 // SetMaxFrame asks conn to accept no frame larger than n bytes, and returns the

@@ -55,15 +55,29 @@ func (s *session) receive() ([]byte, error) {
 		s.reading = bufferOf(batch)
 		return batch, nil
 	}
-	if s.reading == nil {
-		s.reading = newBuffer(s.room)
-	}
-	batch, err := s.conn.Receive(context.Background(), s.reading.bytes)
+	batch, err := carrier.ReceiveLazily(context.Background(), s.conn, (*readBuffers)(s))
 	if err == nil && &batch[0] != &s.reading.bytes[0] { // a frame larger than the buffer
 		s.reading.free()
 		s.reading = bufferOf(batch)
 	}
 	return batch, err
+}
+
+// readBuffers is the [carrier.BufferSource] of a session.
+type readBuffers session
+
+// Take implements [carrier.BufferSource].
+func (s *readBuffers) Take() []byte {
+	if s.reading == nil {
+		s.reading = newBuffer(s.room)
+	}
+	return s.reading.bytes
+}
+
+// Return implements [carrier.BufferSource].
+func (s *readBuffers) Return() {
+	s.reading.free()
+	s.reading = nil
 }
 
 // handle takes in one batch. The error is a violation.

@@ -206,7 +206,8 @@ func (r *ServerRouter) forgetListener(l carrier.Listener) {
 	r.listeners = slices.DeleteFunc(r.listeners, func(o carrier.Listener) bool { return o == l })
 }
 
-// connection runs one connection from its handshake to its end.
+// connection opens one connection. From then on another goroutine runs it, whose
+// stack has not grown by the handshake: there may be many that are idle.
 func (r *ServerRouter) connection(conn carrier.Conn, ip, listener string) {
 	l := newLink(r.node, wire.RoleServer, r.limits, r.codecs, r.log, &r.stats)
 	s, sc, err := r.welcome(l, conn, listener)
@@ -218,6 +219,11 @@ func (r *ServerRouter) connection(conn carrier.Conn, ip, listener string) {
 		return
 	}
 	r.opened(ip)
+	r.group.Go(func() { r.run(l, s, sc, listener) }) // ends with the connection
+}
+
+// run runs an open connection to its end.
+func (r *ServerRouter) run(l *link, s *session, sc *serverConn, listener string) {
 	stop := context.AfterFunc(r.halted, func() { // also a connection that Close found half open
 		l.inbound.discard()
 		s.fail(sig.NewError(sig.CodeClosed, "the router was closed"))
@@ -230,7 +236,7 @@ func (r *ServerRouter) connection(conn carrier.Conn, ip, listener string) {
 	r.log.Info("client connected", "client", s.describe(), "listener", listener, "codec", s.codec.ID())
 	r.tell(ClientEvent{Client: sc.info, Open: true})
 	s.read()
-	err = s.cause()
+	err := s.cause()
 	l.close(s)
 	l.detach("connection lost: " + bounded(s.describe()))
 	r.dropConn(l, sc)

@@ -25,11 +25,32 @@ type input struct {
 	kept    []byte // the beginning of a frame, left over from the last read
 	started bool   // a whole frame has arrived
 	err     error  // from the reader, to be returned once kept is used up
+
+	wait waiter
 }
 
 // receive reads into buf, behind what was kept, until there is a whole frame.
 func (in *input) receive(buf []byte) ([]byte, error) {
-	buf, n := in.refill(buf)
+	return in.receiveMore(in.refill(buf))
+}
+
+// receiveLazily is receive with a buffer that is taken when there is something
+// to read, as far as the stream can tell. It can where a read begins with a frame.
+func (in *input) receiveLazily(from carrier.BufferSource) ([]byte, error) {
+	if in.wait.raw == nil || len(in.kept) > 0 || in.err != nil {
+		return in.receive(from.Take())
+	}
+	var n int
+	var buf []byte
+	buf, n, in.err = in.wait.read(from)
+	if buf == nil { // it was not even tried
+		buf = from.Take()
+	}
+	return in.receiveMore(buf, n)
+}
+
+// receiveMore goes on behind the first n bytes of buf.
+func (in *input) receiveMore(buf []byte, n int) ([]byte, error) {
 	for {
 		end, need, err := in.whole(buf[:n])
 		if end > 0 {

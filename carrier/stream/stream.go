@@ -90,6 +90,7 @@ func New(rwc io.ReadWriteCloser, opts *Options) *Conn {
 	c.readWatch.interrupt, c.readWatch.resume = c.interruptRead, c.resumeRead
 	c.writeWatch.interrupt, c.writeWatch.resume = c.interruptWrite, c.resumeWrite
 	c.in = input{r: rwc, limit: &c.limit, explain: opts.Explain}
+	c.in.wait.of(rwc)
 	c.out = output{w: rwc, vectored: vectored(rwc)}
 	if opts.MaxFrame == 0 {
 		c.SetMaxFrame(carrier.DefaultMaxFrame)
@@ -125,6 +126,21 @@ func (c *Conn) Receive(ctx context.Context, buf []byte) ([]byte, error) {
 		return nil, fmt.Errorf("receive: %w", err)
 	}
 	batch, err := c.in.receive(buf)
+	c.finish(&c.readWatch)
+	if err != nil {
+		return nil, c.explain(ctx, "receive", err)
+	}
+	return batch, nil
+}
+
+// ReceiveLazily is Receive without a buffer while nothing arrives, see
+// [carrier.LazyReceiver]. That needs a stream of the operating system's: TCP or
+// a Unix socket.
+func (c *Conn) ReceiveLazily(ctx context.Context, from carrier.BufferSource) ([]byte, error) {
+	if err := c.begin(ctx, &c.readWatch); err != nil {
+		return nil, fmt.Errorf("receive: %w", err)
+	}
+	batch, err := c.in.receiveLazily(from)
 	c.finish(&c.readWatch)
 	if err != nil {
 		return nil, c.explain(ctx, "receive", err)
@@ -178,7 +194,7 @@ func (c *Conn) explain(ctx context.Context, op string, err error) error {
 	if err == io.EOF {
 		return io.EOF
 	}
-	if ne, ok := err.(*net.OpError); ok && (ne.Op == "read" || ne.Op == "write") {
+	if ne, ok := err.(*net.OpError); ok && (ne.Op == "read" || ne.Op == "raw-read" || ne.Op == "write") {
 		err = ne.Err // the addresses in it are c.remote once more
 	}
 	return fmt.Errorf("%s %s: %w", preposition[op], c.remote, err)
