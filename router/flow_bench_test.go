@@ -19,8 +19,14 @@ import (
 // them in this one, over TCP. An operation is an event, to all its subscribers.
 func BenchmarkFlow(b *testing.B) {
 	for _, row := range []struct{ size, routes, subscribers int }{
-		{16, 1, 1}, {16, 200, 1}, {1 << 10, 200, 1}, {8 << 10, 200, 1}, {64 << 10, 200, 1},
-		{16, 200, 10}, {1 << 10, 200, 10}, {8 << 10, 200, 10},
+		{16, 1, 1},
+		{16, 200, 1},
+		{1 << 10, 200, 1},
+		{8 << 10, 200, 1},
+		{64 << 10, 200, 1},
+		{16, 200, 10},
+		{1 << 10, 200, 10},
+		{8 << 10, 200, 10},
 	} {
 		b.Run(fmt.Sprintf("%dB/%droutes/1to%d", row.size, row.routes, row.subscribers), func(b *testing.B) {
 			benchmarkFlow(b, row.size, row.routes, row.subscribers)

@@ -31,7 +31,7 @@ func (s *session) gatherFor(l *link) *gather {
 	if g == nil {
 		g = &gather{link: l, sess: s, nth: s.gathered}
 		s.gathered++
-		s.gathers[l] = g
+		put(&s.gathers, l, g)
 	}
 	return g
 }

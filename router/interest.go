@@ -27,7 +27,7 @@ func (s *session) onSubscribe(e *wire.Subscribe) error {
 		}.Append(nil))
 		return nil
 	}
-	s.wants[p] = struct{}{}
+	put(&s.wants, p, struct{}{})
 	s.link.bridge.Subscribe(p)
 	return nil
 }

@@ -70,9 +70,6 @@ type announced struct {
 func newLink(n *node, role wire.Role, limits Limits, codecs []codec.Codec, log *slog.Logger, stats *counters) *link {
 	l := &link{
 		node: n, role: role, limits: limits, codecs: codecs, log: log, stats: stats,
-		announced: make(map[*sig.Sender]*announced), byNumber: make(map[uint32]*announced),
-		byRoute: make(map[uint32]*outRoute), interest: make(map[sig.Pattern]struct{}),
-		early: make(map[*sig.Route]bool),
 	}
 	l.offline.bound = limits.OfflineBytes
 	l.inbound = inQueue{
@@ -154,12 +151,12 @@ func (l *link) SenderConnected(s *sig.Sender) (wantsAll bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.announced[s] = a
-	l.byNumber[info.number] = a
+	put(&l.announced, s, a)
+	put(&l.byNumber, info.number, a)
 	l.count++
 	a.nth = l.count
 	for _, or := range a.routes {
-		l.byRoute[or.id] = or
+		put(&l.byRoute, or.id, or)
 	}
 	if l.sess != nil {
 		l.sess.announceLocked(a, s.Fresh())
@@ -219,7 +216,7 @@ func (l *link) InterestAdded(p sig.Pattern) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.interest[p] = struct{}{}
+	put(&l.interest, p, struct{}{})
 	if l.sess != nil {
 		l.askedLocked(true)
 		l.sess.controlLocked(wire.Subscribe{Sender: string(p.Sender), Event: string(p.Event)}.Append(nil))
@@ -247,7 +244,7 @@ func (l *link) Wanted(rt *sig.Route, on bool) {
 	defer l.mu.Unlock()
 	ir := origin(rt)
 	if ir == nil {
-		l.early[rt] = on
+		put(&l.early, rt, on)
 		return
 	}
 	ir.turn++

@@ -15,8 +15,6 @@ import (
 func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *session {
 	s := &session{
 		link: l, conn: conn, codec: c, codecKey: c.ID(), address: address, since: time.Now(), shut: make(chan struct{}),
-		senders: make(map[uint32]*peerSender), bySender: make(map[*sig.Sender]*peerSender),
-		shadows: make(map[sig.Name]*peerSender), gathers: make(map[*link]*gather), wants: make(map[sig.Pattern]struct{}),
 	}
 	_, s.verbatim = c.(codec.Verbatim)
 	s.in = &routeTable{codec: c, verbatim: s.verbatim}

@@ -38,7 +38,7 @@ func (s *session) onConnect(e *wire.Connect) error {
 		ps.routes = append(ps.routes, ir)
 		s.in = s.in.add(ir)
 	}
-	s.senders[e.Sender] = ps
+	put(&s.senders, e.Sender, ps)
 	s.register(ps, s.handlersNext)
 	return nil
 }
@@ -94,7 +94,7 @@ func (s *session) connectPeer(ps *peerSender, next func(func())) error {
 	sender, notice, err := s.link.bridge.Connect(sig.Name(e.Name), spec)
 	if err != nil {
 		if s.link.role == wire.RoleClient && errors.Is(err, sig.ErrNameTaken) {
-			s.shadows[sig.Name(e.Name)] = ps
+			put(&s.shadows, sig.Name(e.Name), ps)
 		}
 		return err
 	}
@@ -116,7 +116,7 @@ func (s *session) adoptRoutes(ps *peerSender) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var wanted []uint32
-	s.bySender[sender] = ps
+	put(&s.bySender, sender, ps)
 	for i, rt := range sender.Routes() {
 		ir := ps.routes[i]
 		rt.User().(*routeInfo).in.Store(ir)

@@ -133,21 +133,6 @@ func (c *Conn) Receive(ctx context.Context, buf []byte) ([]byte, error) {
 	return batch, nil
 }
 
-// ReceiveLazily is Receive without a buffer while nothing arrives, see
-// [carrier.LazyReceiver]. That needs a stream of the operating system's: TCP or
-// a Unix socket.
-func (c *Conn) ReceiveLazily(ctx context.Context, from carrier.BufferSource) ([]byte, error) {
-	if err := c.begin(ctx, &c.readWatch); err != nil {
-		return nil, fmt.Errorf("receive: %w", err)
-	}
-	batch, err := c.in.receiveLazily(from)
-	c.finish(&c.readWatch)
-	if err != nil {
-		return nil, c.explain(ctx, "receive", err)
-	}
-	return batch, nil
-}
-
 // Send writes batches, see [carrier.Conn].
 func (c *Conn) Send(ctx context.Context, batches ...[]byte) error {
 	if c.out.broken != nil {

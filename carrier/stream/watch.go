@@ -46,10 +46,24 @@ func (w *watch) arm(ctx context.Context) {
 	fired := make(chan struct{})
 	w.fired = fired
 	w.stop = context.AfterFunc(ctx, func() {
-		defer close(fired)
 		w.interrupt()
+		close(fired)
+		w.forget(fired)
 	})
 }
+
+// forget lets go of a context that has ended. A connection is often idle after
+// it was opened under one.
+func (w *watch) forget(fired chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fired == fired {
+		w.stop = hasFired
+	}
+}
+
+// hasFired is the stop of a context that has ended.
+func hasFired() bool { return false }
 
 // close ends the watching for good, so that the context does not keep the
 // connection in memory.

@@ -205,11 +205,11 @@ func (c *Carrier) keepAlive() net.KeepAliveConfig {
 }
 
 // plain is the conn of an unprotected TCP connection.
-func plain(nc net.Conn) *stream.Conn {
-	return stream.New(nc, &stream.Options{
+func plain(nc net.Conn) stream.Socket {
+	return stream.Socket{Conn: stream.New(nc, &stream.Options{
 		LocalAddr: "tcp://" + nc.LocalAddr().String(), RemoteAddr: "tcp://" + nc.RemoteAddr().String(),
 		Explain: explainHeader,
-	})
+	})}
 }
 
 func (c *Carrier) listenTCP(ctx context.Context, addr *url.URL) (carrier.Listener, error) {

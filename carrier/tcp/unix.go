@@ -54,7 +54,7 @@ func unixPath(addr *url.URL) (string, error) {
 
 // unixConn is a conn over a unix socket.
 type unixConn struct {
-	*stream.Conn
+	stream.Socket
 	identity carrier.Identity
 }
 
@@ -68,7 +68,7 @@ func newUnixConn(nc net.Conn, path string, accepted bool) *unixConn {
 	if accepted {
 		opts.LocalAddr, opts.RemoteAddr = opts.RemoteAddr, "unix://"+path+"#"+id.ID
 	}
-	return &unixConn{Conn: stream.New(nc, opts), identity: id}
+	return &unixConn{Socket: stream.Socket{Conn: stream.New(nc, opts)}, identity: id}
 }
 
 // Identity implements [carrier.Identified].
