@@ -176,21 +176,24 @@ func (s *session) event(batch []byte, at, end int) error {
 	if ir.stretch != s.stretch {
 		s.survey(ir)
 	}
-	held := flags&wire.FlagHeld != 0
+	local, passing, held := ir.local, ir.passing, flags&wire.FlagHeld != 0
+	if ir.lapsed.Load() { // meanwhile; numbers count from when it is wanted again
+		local, passing = false, nil
+	}
 	if held {
-		if err := s.heldArrived(ir, len(payload), ir.local); err != nil {
+		if err := s.heldArrived(ir, len(payload), local); err != nil {
 			return err
 		}
 	}
 	switch {
-	case len(ir.passing) == 0:
+	case len(passing) == 0:
 	case ir.plain && !held:
 		s.pass(ir, batch, at, end, payload)
 	default:
 		s.endRun()
-		ir.forward(ir.passing, flags, payload)
+		ir.forward(passing, flags, payload)
 	}
-	if ir.local {
+	if local {
 		s.queueHere(ir, held, batch, at, end)
 	}
 	return nil
