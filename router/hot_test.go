@@ -40,10 +40,15 @@ func newPath(t testing.TB, routes int) *path {
 
 // peer opens a connection to one that reads at once what it is sent.
 func (p *path) peer(role wire.Role) *session {
+	return p.over(role, func(c carrier.Conn) carrier.Conn { return void{c} })
+}
+
+// over opens a connection over the conn that is made of another.
+func (p *path) over(role wire.Role, made func(carrier.Conn) carrier.Conn) *session {
 	l := newLink(p.node, role, Limits{}.WithDefaults(), nil, slog.New(slog.DiscardHandler), &counters{})
 	require.NoError(p.t, l.attach())
 	conn, other := mem.Pipe()
-	s := l.newSession(void{conn}, raw.New(), "mem://test")
+	s := l.newSession(made(conn), raw.New(), "mem://test")
 	s.agree(wire.Limits{})
 	l.open(s)
 	p.t.Cleanup(func() {
@@ -67,6 +72,15 @@ func (p *path) announces(s *session, first uint32) {
 func (p *path) wants(s *session) {
 	frame := wire.Subscribe{Sender: "*", Event: "*"}.Append(nil)
 	require.NoError(p.t, s.handle(carrier.AppendFrame(nil, frame)))
+	s.flush()
+}
+
+// goesOn tells where the routes stand: they are wanted.
+func (p *path) goesOn(s *session, first uint32) {
+	for i := range p.names {
+		frame := wire.Route{Route: first + uint32(i), Seq: 1, Begin: true, Turn: 1}.Append(nil)
+		require.NoError(p.t, s.handle(carrier.AppendFrame(nil, frame)))
+	}
 	s.flush()
 }
 
@@ -122,6 +136,7 @@ func BenchmarkPass(b *testing.B) {
 			for range row.peers {
 				p.wants(p.peer(wire.RoleServer))
 			}
+			p.goesOn(s, row.from)
 			const events = 1000
 			batch := p.batchFor(s, row.from, 16, events)
 			again := append([]byte(nil), batch...)
@@ -149,6 +164,7 @@ func BenchmarkDeliver(b *testing.B) {
 			n := 0
 			_, err := sig.Subscribe(p.node.reg, "from", "*", func(sig.EventOf[[]byte]) { n++ }, nil)
 			require.NoError(b, err)
+			p.goesOn(s, 1)
 			const events = 1000
 			batch := p.batchFor(s, 1, 16, events)
 			b.ReportAllocs()
