@@ -51,6 +51,30 @@ type LazyReceiver interface {
 	ReceiveLazily(ctx context.Context, from BufferSource) (batch []byte, err error)
 }
 
+// TrySender is a [Conn] that can write without waiting, so that the goroutine
+// which has something for a quiet line brings it there itself.
+type TrySender interface {
+	// CanTry reports whether TrySend ever takes anything; it never changes. A
+	// Conn over any stream has the method also where the stream cannot.
+	CanTry() bool
+	// TrySend writes as much of a batch as the medium takes at once and
+	// returns how many bytes that were; it never blocks. To TrySend is to Send
+	// as far as other calls are concerned, and the batch stays the caller's.
+	// When n is less than the batch's length the rest comes first in the next
+	// Send, although it may begin inside a frame. Errors are those of Send.
+	TrySend(batch []byte) (n int, err error)
+}
+
+// TrySenderOf returns conn as one that can write without waiting, and false
+// when its medium cannot.
+func TrySenderOf(conn Conn) (TrySender, bool) {
+	c, ok := conn.(TrySender)
+	if !ok || !c.CanTry() {
+		return nil, false
+	}
+	return c, true
+}
+
 // IdentityOf returns who the peer of conn is, and false when the medium cannot
 // tell.
 func IdentityOf(conn Conn) (Identity, bool) {

@@ -140,7 +140,7 @@ func testConn(t *testing.T, opts Options, pipe func(k *kit) (a, b carrier.Conn))
 		return a, b
 	}
 	for _, group := range [][]connCase{
-		framingCases, flowCases, cancelCases, midwayCases, closeCases, ownershipCases, badInputCases, throughputCases,
+		framingCases, flowCases, tryCases, cancelCases, midwayCases, closeCases, ownershipCases, badInputCases, throughputCases,
 	} {
 		for _, c := range group {
 			run(t, opts, c.name, c.rule, func(k *kit) {

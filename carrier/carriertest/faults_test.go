@@ -47,6 +47,7 @@ const (
 	sendsLater            defect = "sends later"
 	changesBatch          defect = "changes the caller's batch"
 	neverBlocks           defect = "takes everything"
+	forgetsRest           defect = "forgets what TrySend had no room for"
 	sendsToNobody         defect = "sends to a peer that is gone"
 	ignoresReceiveContext defect = "Receive ignores its context"
 	ignoresSendContext    defect = "Send ignores its context"
@@ -111,6 +112,7 @@ var planted = []struct {
 	{sendsLater, whole, "send_leaves_batches", "nor reads it later"},
 	{changesBatch, whole, "send_leaves_batches", "neither changes it"},
 	{neverBlocks, whole, "back_pressure", "Send blocks while the medium takes no more"},
+	{forgetsRest, whole, "try_send", "the rest comes first in the next Send"},
 	{sendsToNobody, whole, "peer_closes", "and Send with an error"},
 	{ignoresReceiveContext, whole, "receive_cancelled", "the end of ctx ends Receive"},
 	{ignoresSendContext, whole, "send_cancelled", "the end of ctx ends Send"},

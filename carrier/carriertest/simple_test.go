@@ -250,6 +250,10 @@ func (c *simpleConn) Send(ctx context.Context, batches ...[]byte) error {
 	return nil
 }
 
+// CanTry is false but where TrySend has a defect to show.
+func (c *simpleConn) CanTry() bool                  { return c.s.defect == forgetsRest }
+func (c *simpleConn) TrySend(b []byte) (int, error) { return len(b) / 2, nil }
+
 func (c *simpleConn) Close() error {
 	if !c.closed.Swap(true) {
 		close(c.done)

@@ -61,8 +61,9 @@ type Conn struct {
 	local, remote string
 	limit         atomic.Int64 // largest frame accepted
 
-	in  input  // used by the goroutine in Receive
-	out output // used by the goroutine in Send
+	in  input   // used by the goroutine in Receive
+	out output  // used by the goroutine in Send
+	try attempt // the same
 
 	readWatch, writeWatch watch
 
@@ -92,6 +93,7 @@ func New(rwc io.ReadWriteCloser, opts *Options) *Conn {
 	c.in = input{r: rwc, limit: &c.limit, explain: opts.Explain}
 	c.in.wait.of(rwc)
 	c.out = output{w: rwc, vectored: vectored(rwc)}
+	c.try.on(rwc)
 	if opts.MaxFrame == 0 {
 		c.SetMaxFrame(carrier.DefaultMaxFrame)
 	} else {
