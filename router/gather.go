@@ -127,12 +127,19 @@ func (g *gather) control(to *session, or *outRoute, seq uint64, frame []byte) {
 func (g *gather) handOver(next segment) {
 	l := g.link
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	defer g.reset()
-	s := l.sess
-	if s == nil || s != g.to {
-		return
+	claimed := l.sess != nil && l.sess == g.to && g.queueLocked(l.sess, next)
+	l.mu.Unlock()
+	to := g.to
+	g.reset()
+	if claimed {
+		to.writeClaimed()
 	}
+}
+
+// queueLocked queues it for the connection, and reports whether the caller is to
+// write it.
+func (g *gather) queueLocked(s *session, next segment) (claimed bool) {
+	l := g.link
 	if g.sess.retired != l.node.retired.Load() {
 		g.buf = append(g.buf, next.buf...)
 		next = segment{}
@@ -155,7 +162,9 @@ func (g *gather) handOver(next segment) {
 		s.out.adopt(next)
 	}
 	s.boundLocked()
+	claimed = len(g.sess.touched) <= claimPeers && s.claimLocked()
 	s.kickLocked()
+	return claimed
 }
 
 // dropGone takes out the frames of routes whose sender has left meanwhile: the

@@ -21,9 +21,10 @@ func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *ses
 	s.chunk = mediumBuffer
 	s.stretch = 1 // of which no route has been surveyed
 	s.requests.asked = make(map[uint64]*asked)
-	s.requests.serving = make(map[uint64]context.CancelFunc)
+	s.requests.serving = make(map[uint64]*sig.Incoming)
 	s.requests.passed = make(map[uint64]*asked)
 	s.identity, _ = carrier.IdentityOf(conn)
+	s.direct, _ = carrier.TrySenderOf(conn)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.unwatch = context.AfterFunc(s.ctx, func() { // the session's end waits for it
 		conn.Close()

@@ -29,6 +29,10 @@ func (s *session) passOn(e *wire.Request, to *sig.Sender, owner *link) {
 		return
 	}
 	a := &asked{to: next, sender: to, from: s, fromID: e.ID}
+	if e.TimeoutMS > 0 && e.TimeoutMS < maxTimeoutMS {
+		// The caller keeps its own deadline; this one is for a caller that is gone.
+		a.until = time.Now().Add(time.Duration(e.TimeoutMS)*time.Millisecond + passGrace)
+	}
 	select {
 	case next.requests.slots <- struct{}{}:
 	default:
@@ -38,15 +42,14 @@ func (s *session) passOn(e *wire.Request, to *sig.Sender, owner *link) {
 	t := &s.requests
 	t.mu.Lock()
 	t.passed[e.ID] = a
+	t.sweepByLocked(a.until)
 	t.mu.Unlock()
-	if e.TimeoutMS > 0 && e.TimeoutMS < maxTimeoutMS {
-		// The caller keeps its own deadline; this one is for a caller that is gone.
-		a.expiry = time.AfterFunc(time.Duration(e.TimeoutMS)*time.Millisecond+passGrace, func() { a.abandon() })
-	}
-	relay := func(frame []byte) { s.relay(next, frame) }
-	if err := next.ask(a, sig.Name(e.Method), e.TimeoutMS, payload, relay); err != nil {
+	if _, err := next.ask(a); err != nil {
 		a.finish(nil, err)
+		return
 	}
+	out := wire.Request{ID: a.id, Sender: a.number, TimeoutMS: e.TimeoutMS, Method: e.Method, Payload: payload}
+	s.relay(next, s.appended(out.Append))
 }
 
 // passGrace is how long after its deadline a request that was passed on is kept
@@ -61,6 +64,43 @@ func (a *asked) abandon() {
 	}
 }
 
+// sweepByLocked has what was passed on looked through at a time, if that is not
+// to happen earlier. One timer serves all, and most requests are over by then.
+func (t *requestTable) sweepByLocked(at time.Time) {
+	if at.IsZero() || t.ended || !t.sweepAt.IsZero() && !at.Before(t.sweepAt) {
+		return
+	}
+	t.sweepAt = at
+	if t.sweep == nil {
+		t.sweep = time.AfterFunc(time.Until(at), t.sweepPassed)
+		return
+	}
+	t.sweep.Reset(time.Until(at))
+}
+
+// sweepPassed abandons what was passed on and is overdue.
+func (t *requestTable) sweepPassed() {
+	now := time.Now()
+	var overdue []*asked
+	var next time.Time
+	t.mu.Lock()
+	for _, a := range t.passed {
+		switch {
+		case a.until.IsZero():
+		case !a.until.After(now):
+			overdue = append(overdue, a)
+		case next.IsZero() || a.until.Before(next):
+			next = a.until
+		}
+	}
+	t.sweepAt = time.Time{}
+	t.sweepByLocked(next)
+	t.mu.Unlock()
+	for _, a := range overdue {
+		a.abandon()
+	}
+}
+
 // finish gives the outcome to whoever asked. payload is in a.to's codec and may
 // be lent.
 func (a *asked) finish(payload []byte, err error) {
@@ -68,7 +108,9 @@ func (a *asked) finish(payload []byte, err error) {
 		a.tell(payload, err)
 		return
 	}
-	a.finishBy(payload, err, a.from.post)
+	if a.leave() {
+		a.from.link.send(a.from, a.from.passedReply(a, payload, err).Append(nil))
+	}
 	a.from.requests.answered()
 }
 
@@ -81,26 +123,28 @@ func (a *asked) tell(payload []byte, err error) {
 	a.reply <- o
 }
 
-// finishBy gives the outcome to the peer that asked. The caller says when it is
-// on its way, by answered.
-func (a *asked) finishBy(payload []byte, err error, post poster) {
-	if a.expiry != nil {
-		a.expiry.Stop()
-	}
+// leave takes a request that was passed on from the peer that asked. It reports
+// false if that has cancelled it meanwhile, and otherwise the caller says when
+// the answer is on its way, by answered.
+func (a *asked) leave() (open bool) {
 	<-a.to.requests.slots
 	t := &a.from.requests
 	t.mu.Lock()
-	open := t.passed[a.fromID] == a
-	if open {
+	defer t.mu.Unlock()
+	if open = t.passed[a.fromID] == a; open {
 		delete(t.passed, a.fromID)
 	}
 	t.answering++
-	t.mu.Unlock()
-	switch {
-	case !open: // cancelled meanwhile
-	case err != nil:
-		post(refusal(a.fromID, err))
-	default:
-		post(a.from.reply(a.fromID, payloadIn{payload, a.to.codec}, nil))
+	return open
+}
+
+// passedReply is another peer's answer as this one gets it.
+func (s *session) passedReply(a *asked, payload []byte, err error) wire.Reply {
+	if err == nil {
+		payload, err = s.passedPayload(payloadIn{payload, a.to.codec})
 	}
+	if err != nil {
+		return refusal(a.fromID, err)
+	}
+	return wire.Reply{ID: a.fromID, Payload: payload}
 }

@@ -136,10 +136,16 @@ func (s *session) envelope(t wire.Type, frame []byte) error {
 		return take(s, frame, s.onLost)
 	case wire.TypeCredit:
 		return take(s, frame, s.onCredit)
-	case wire.TypeRequest:
-		return take(s, frame, s.onRequest)
+	case wire.TypeRequest: // into memory of the reader's own, as the next
+		if err := s.asks.Decode(frame); err != nil {
+			return err
+		}
+		return s.onRequest(&s.asks)
 	case wire.TypeReply:
-		return take(s, frame, s.onReply)
+		if err := s.answers.Decode(frame); err != nil {
+			return err
+		}
+		return s.onReply(&s.answers)
 	case wire.TypeCancel:
 		return take(s, frame, s.onCancel)
 	case wire.TypePing:

@@ -14,11 +14,13 @@ import (
 type requestTable struct {
 	mu        sync.Mutex
 	last      uint64
-	asked     map[uint64]*asked             // we have asked the peer
-	serving   map[uint64]context.CancelFunc // the peer has asked us, a handler here runs, if only because it ignores its context's end
-	passed    map[uint64]*asked             // the peer has asked us, we have asked another peer
-	answering int                           // of the peer's, those whose answer is about to be queued
-	slots     chan struct{}                 // places for asked; capacity is the negotiated MaxRequests
+	asked     map[uint64]*asked        // we have asked the peer
+	serving   map[uint64]*sig.Incoming // the peer has asked us, a handler here runs, if only because it ignores its context's end
+	passed    map[uint64]*asked        // the peer has asked us, we have asked another peer
+	sweep     *time.Timer              // abandons those of passed whose time is over; nil: none had a time yet
+	sweepAt   time.Time                // when it goes off; zero: it does not
+	answering int                      // of the peer's, those whose answer is about to be queued
+	slots     chan struct{}            // places for asked; capacity is the negotiated MaxRequests
 	ended     bool
 	refuses   bool          // takes no more of the peer's: going down
 	idle      chan struct{} // closed when the peer's are all answered; nil: nobody waits
@@ -70,11 +72,16 @@ type asked struct {
 	id     uint64
 	to     *session
 	sender *sig.Sender
-	reply  chan outcome // capacity 1: whoever takes the entry from the table sends the one outcome
+	number uint32 // the peer's, of sender
 
-	from   *session // passed on for this peer
+	// For a caller of this process, which uses the record again.
+	reply   chan outcome // capacity 1: whoever takes the entry from the table sends the one outcome
+	payload []byte
+
+	// Passed on.
+	from   *session // for this peer; nil: for a caller of this process
 	fromID uint64
-	expiry *time.Timer
+	until  time.Time // when to give up on it; zero: never
 }
 
 type outcome struct {
@@ -82,36 +89,79 @@ type outcome struct {
 	err     error
 }
 
+// records are those of callers of this process. One that is back has received
+// its outcome, or was taken from the table by its caller: nobody else has it.
+var records = sync.Pool{New: func() any { return &asked{reply: make(chan outcome, 1)} }}
+
+// keepPayload is the largest payload whose memory is kept for the next request.
+const keepPayload = 16 << 10
+
+func (a *asked) free() {
+	a.to, a.sender = nil, nil
+	if cap(a.payload) > keepPayload {
+		a.payload = nil
+	}
+	records.Put(a)
+}
+
 // request asks the peer and waits for the answer, the context, or the end of
-// the connection.
+// the sender or the connection.
 func (s *session) request(ctx context.Context, to *sig.Sender, method sig.Name, data any) (any, error) {
-	payload, err := s.requestPayload(data)
+	a := records.Get().(*asked)
+	defer a.free()
+	a.to, a.sender = s, to
+	payload, err := s.requestPayload(a.payload[:0], data)
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case s.requests.slots <- struct{}{}:
-		defer func() { <-s.requests.slots }()
-	case <-ctx.Done():
-		return nil, ctxError(ctx, "too many requests under way on this connection (PendingRequests)")
-	case <-s.ctx.Done():
-		return nil, sig.NewError(sig.CodeConnectionLost, s.describe())
-	}
-	a := &asked{to: s, sender: to, reply: make(chan outcome, 1)}
-	if err := s.ask(a, method, timeoutOf(ctx), payload, s.post); err != nil {
+	a.payload = payload
+	t := &s.requests
+	if err := t.enter(ctx, s); err != nil {
 		return nil, err
 	}
+	defer func() { <-t.slots }()
+	alone, err := s.ask(a)
+	if err != nil {
+		return nil, err
+	}
+	s.queueRequest(wire.Request{ID: a.id, Sender: a.number, TimeoutMS: timeoutOf(ctx), Method: string(method), Payload: payload}, alone)
 	select {
 	case o := <-a.reply:
 		return o.payload, o.err
 	case <-ctx.Done():
-		if !s.requests.drop(a) { // both are ready: it was answered before the sender left
-			o := <-a.reply
-			return o.payload, o.err
-		}
-		s.link.send(s, wire.Cancel{ID: a.id}.Append(nil))
-		return nil, ctxError(ctx, fmt.Sprintf("%s of %s", method, to.Name()))
+		err = ctxError(ctx, fmt.Sprintf("%s of %s", method, to.Name()))
+	case <-to.Done():
+		err = sig.NewError(sig.CodeConnectionLost, quoted(to.Name()))
 	}
+	if !t.drop(a) { // both are ready: it was answered before
+		o := <-a.reply
+		return o.payload, o.err
+	}
+	s.link.send(s, wire.Cancel{ID: a.id}.Append(nil))
+	return nil, err
+}
+
+// enter waits for a place among the requests under way.
+func (t *requestTable) enter(ctx context.Context, s *session) error {
+	select {
+	case t.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case t.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctxError(ctx, "too many requests under way on this connection (PendingRequests)")
+	case <-s.ctx.Done():
+		return sig.NewError(sig.CodeConnectionLost, s.describe())
+	}
+}
+
+// queueRequest sends a request of this process. The caller who is alone with it
+// writes it, since it waits next; others are about to ask as well.
+func (s *session) queueRequest(e wire.Request, alone bool) {
+	s.queue(requestOverhead-wire.MaxName+len(e.Method)+len(e.Payload), alone, e.Append)
 }
 
 // ctxError turns the end of a context into the error a caller in one process
@@ -131,56 +181,62 @@ func timeoutOf(ctx context.Context) uint64 {
 	return uint64(max(time.Until(deadline).Milliseconds(), 1))
 }
 
-// requestPayload encodes what goes to the peer. Types bring their own marshalling
-// methods, and those may panic.
-func (s *session) requestPayload(data any) (payload []byte, err error) {
+// requestPayload encodes what goes to the peer, behind dst. Types bring their own marshalling methods, and those may panic.
+func (s *session) requestPayload(dst []byte, data any) (payload []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			payload, err = nil, sig.NewError(sig.CodeBadPayload, fmt.Sprintf("encoding a %T panicked: %v", data, p))
 		}
 	}()
 	if in, ok := data.(payloadIn); ok {
-		payload, err = s.encoded(in.data, in.codec)
-	} else {
-		payload, err = s.codec.Append(nil, data)
+		if payload, err = s.passedPayload(in); err != nil {
+			return nil, err
+		}
+		return append(dst, payload...), nil
 	}
+	if payload, err = s.codec.Append(dst, data); err != nil {
+		return nil, sig.NewError(sig.CodeBadPayload, err.Error())
+	}
+	return payload, s.fits(payload)
+}
+
+// passedPayload is what another peer has sent, in this one's codec.
+func (s *session) passedPayload(in payloadIn) ([]byte, error) {
+	payload, err := s.encoded(in.data, in.codec)
 	if err != nil {
 		return nil, sig.NewError(sig.CodeBadPayload, err.Error())
 	}
+	return payload, s.fits(payload)
+}
+
+// fits says whether the peer takes a request or reply with the payload.
+func (s *session) fits(payload []byte) error {
 	if len(payload)+requestOverhead > s.maxFrame {
-		return nil, sig.NewError(sig.CodeTooLarge, fmt.Sprintf("the payload has %d bytes; the peer takes %d", len(payload), s.maxFrame-requestOverhead))
+		return sig.NewError(sig.CodeTooLarge, fmt.Sprintf("the payload has %d bytes; the peer takes %d", len(payload), s.maxFrame-requestOverhead))
 	}
-	return payload, nil
+	return nil
 }
 
 // requestOverhead is the most that a REQUEST's or REPLY's header takes.
 const requestOverhead = 1 + 10 + 5 + 10 + 2 + 255
 
-// ask sends a request and enters it in the table.
-func (s *session) ask(a *asked, method sig.Name, timeout uint64, payload []byte, post poster) error {
+// ask enters a request in the table. alone says that it is the only one.
+func (s *session) ask(a *asked) (alone bool, err error) {
 	ps := s.announcedAs(a.sender)
 	if ps == nil {
-		return sig.NewError(sig.CodeConnectionLost, quoted(a.sender.Name()))
+		return false, sig.NewError(sig.CodeConnectionLost, quoted(a.sender.Name()))
 	}
 	t := &s.requests
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.ended {
-		t.mu.Unlock()
-		return sig.NewError(sig.CodeConnectionLost, s.describe())
+		return false, sig.NewError(sig.CodeConnectionLost, s.describe())
 	}
 	t.last++
-	a.id = t.last
+	a.id, a.number = t.last, ps.connect.Sender
 	t.asked[a.id] = a
-	t.mu.Unlock()
-	post(wire.Request{ID: a.id, Sender: ps.connect.Sender, TimeoutMS: timeout, Method: string(method), Payload: payload}.Append(nil))
-	return nil
+	return len(t.asked) == 1, nil
 }
-
-// poster queues a frame for one peer: at once, or by the reader of another
-// connection with all that its batch brings for that peer.
-type poster func(frame []byte)
-
-func (s *session) post(frame []byte) { s.link.send(s, frame) }
 
 // announcedAs finds the peer's number of a sender. The registry tells others of a
 // sender before connectPeer has noted it here, and they may ask at once.
@@ -236,20 +292,31 @@ func (s *session) outcome(a *asked, payload []byte, err error) {
 		a.tell(payload, err)
 		return
 	}
-	a.finishBy(payload, err, func(frame []byte) { s.relay(a.from, frame) })
+	if a.leave() {
+		s.relay(a.from, s.appended(a.from.passedReply(a, payload, err).Append))
+	}
 	s.relayed = append(s.relayed, &a.from.requests)
+}
+
+// appended is an envelope in the reader's own memory, until the next one.
+func (s *session) appended(envelope func([]byte) []byte) []byte {
+	if cap(s.scratch) > keepPayload {
+		s.scratch = nil
+	}
+	s.scratch = envelope(s.scratch[:0])
+	return s.scratch
 }
 
 // onCancel ends a request of the peer's, if it is still under way.
 func (s *session) onCancel(e *wire.Cancel) error {
 	t := &s.requests
 	t.mu.Lock()
-	cancel := t.serving[e.ID]
+	in := t.serving[e.ID]
 	a := t.passed[e.ID]
 	delete(t.passed, e.ID)
 	t.mu.Unlock()
-	if cancel != nil {
-		cancel()
+	if in != nil {
+		in.Cancel()
 	}
 	if a != nil && a.to.requests.drop(a) {
 		a.to.link.send(a.to, wire.Cancel{ID: a.id}.Append(nil))
@@ -284,6 +351,9 @@ func (s *session) endRequests() {
 	t := &s.requests
 	t.mu.Lock()
 	t.ended = true
+	if t.sweep != nil {
+		t.sweep.Stop()
+	}
 	passed := t.passed
 	t.passed = make(map[uint64]*asked)
 	t.mu.Unlock()

@@ -1,8 +1,8 @@
 package router
 
 import (
-	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/gosig/gosig/sig"
@@ -57,61 +57,70 @@ func bridgeLink(s *sig.Sender) (*link, bool) {
 
 // serve runs the handler in a goroutine of its own.
 func (s *session) serve(e *wire.Request, to *sig.Sender) {
-	ctx, cancel := s.ctx, context.CancelFunc(nil)
-	if e.TimeoutMS > 0 && e.TimeoutMS < maxTimeoutMS {
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(e.TimeoutMS)*time.Millisecond)
-	} else {
-		ctx, cancel = context.WithCancel(ctx)
+	timeout := time.Duration(0)
+	if e.TimeoutMS < maxTimeoutMS {
+		timeout = time.Duration(e.TimeoutMS) * time.Millisecond
 	}
+	in := to.Incoming(s.ctx, timeout)
 	t := &s.requests
 	t.mu.Lock()
-	t.serving[e.ID] = cancel
+	t.serving[e.ID] = in
 	t.mu.Unlock()
 	id, method := e.ID, sig.Name(e.Method)
 	data := payloadIn{append([]byte(nil), e.Payload...), s.codec}
 	s.link.group.Go(func() { // ends when the handler returns; its context ends with the connection
-		defer cancel()
 		var reply any
-		var err error = sig.NewError(sig.CodeHandler, "the handler ended its goroutine")
+		err := errGoexit
 		defer func() { s.served(id, reply, err) }()
-		reply, err = to.Answer(ctx, method, data)
+		reply, err = in.Answer(method, data)
 	})
-}
-
-// served gives the place back, which the peer may use as soon as it has the
-// answer, and answers.
-func (s *session) served(id uint64, reply any, err error) {
-	t := &s.requests
-	t.mu.Lock()
-	delete(t.serving, id)
-	t.answering++
-	t.mu.Unlock()
-	s.answer(id, reply, err)
-	t.answered()
 }
 
 // maxTimeoutMS is where a deadline is as good as none.
 const maxTimeoutMS = uint64(1) << 40
 
-// answer sends a reply.
-func (s *session) answer(id uint64, reply any, err error) { s.post(s.reply(id, reply, err)) }
+var errGoexit error = sig.NewError(sig.CodeHandler, "the handler ended its goroutine")
+
+// served gives the place back, which the peer may use as soon as it has the
+// answer, and answers. The last of those that run writes the answer itself; if
+// there are others, they may be about to answer as well.
+func (s *session) served(id uint64, reply any, err error) {
+	scratch := scratches.Get().(*[]byte)
+	e := s.reply(*scratch, id, reply, err)
+	t := &s.requests
+	t.mu.Lock()
+	delete(t.serving, id)
+	t.answering++
+	last := len(t.serving) == 0
+	t.mu.Unlock()
+	s.queue(requestOverhead+len(e.Text)+len(e.Payload), last, e.Append)
+	if e.Code == wire.CodeOK && cap(e.Payload) <= keepPayload {
+		*scratch = e.Payload[:0]
+	}
+	scratches.Put(scratch)
+	t.answered()
+}
+
+// scratches are memory to encode answers into.
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
 // refuse answers with an error.
-func (s *session) refuse(id uint64, err error) { s.post(refusal(id, err)) }
+func (s *session) refuse(id uint64, err error) { s.link.send(s, refusal(id, err).Append(nil)) }
 
-// reply is the answer as the peer gets it: an error if it cannot be expressed.
-func (s *session) reply(id uint64, reply any, err error) []byte {
+// reply is the answer as the peer gets it, its payload behind dst: an error if
+// it cannot be expressed.
+func (s *session) reply(dst []byte, id uint64, reply any, err error) wire.Reply {
 	var payload []byte
 	if err == nil {
-		payload, err = s.requestPayload(reply)
+		payload, err = s.requestPayload(dst, reply)
 	}
 	if err != nil {
 		return refusal(id, err)
 	}
-	return wire.Reply{ID: id, Payload: payload}.Append(nil)
+	return wire.Reply{ID: id, Payload: payload}
 }
 
-func refusal(id uint64, err error) []byte {
+func refusal(id uint64, err error) wire.Reply {
 	e := sig.AsError(err)
-	return wire.Reply{ID: id, Code: uint16(e.Code), App: e.App, Text: bounded(e.Text)}.Append(nil)
+	return wire.Reply{ID: id, Code: uint16(e.Code), App: e.App, Text: bounded(e.Text)}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,7 +47,7 @@ type session struct {
 
 	// Guarded by link.mu.
 	out     outQueue
-	writing bool
+	writing bool          // somebody writes, and owns segs and batches
 	chunk   int           // bytes of the next write, about; of the writer alone
 	idle    chan struct{} // closed when everything is written, see drained
 	watch   *keepalive
@@ -71,6 +70,14 @@ type session struct {
 	reading  *buffer                  // the batch lies in it
 	room     int                      // what the next read gets
 	wants    map[sig.Pattern]struct{} // what the peer asked for
+	scratch  []byte                   // the envelope being relayed
+	asks     wire.Request             // the last one taken in
+	answers  wire.Reply               // the same
+
+	// Of whoever writes, see writing.
+	direct  carrier.TrySender // conn, if it can write without waiting
+	segs    []segment         // being written
+	batches [][]byte          // what is left of them
 
 	begins   begins
 	bySender map[*sig.Sender]*peerSender // guarded by link.mu
@@ -92,134 +99,6 @@ func (s *session) describe() string {
 		name += fmt.Sprintf(" as %q", s.identity.ID)
 	}
 	return name + " at " + s.address
-}
-
-// controlLocked queues a frame that must not be dropped.
-func (s *session) controlLocked(frame []byte) {
-	s.out.control(frame)
-	s.boundLocked()
-	s.kickLocked()
-}
-
-// boundLocked keeps what waits for a slow peer within its bound (P8). Events go
-// first; when control frames alone are too many the connection ends.
-func (s *session) boundLocked() {
-	bound := s.link.limits.OutboundBytes
-	if s.out.bytes <= bound {
-		return
-	}
-	if lost := s.out.shed(bound * 3 / 4); lost > 0 { // costs nothing where nothing may be dropped
-		s.link.stats.lost(sig.LossSlowPeer, lost)
-	}
-	if s.out.bytes > 2*bound+2*s.maxFrame {
-		s.fail(sig.NewError(sig.CodeLimit, fmt.Sprintf("the peer reads too slowly: %d bytes wait for it, OutboundBytes is %d", s.out.bytes, bound)))
-	}
-}
-
-// kickLocked sees to it that somebody writes.
-func (s *session) kickLocked() {
-	if s.writing || len(s.out.segs) == 0 {
-		return
-	}
-	s.writing = true
-	s.writer.Go(s.write) // ends when nothing is left to write, or the connection fails
-}
-
-const (
-	minWrite = 16 << 10
-	maxWrite = 256 << 10
-)
-
-// write sends what waits until nothing does. While it writes, more gathers:
-// batches grow with the load and without timers.
-func (s *session) write() {
-	var segs []segment
-	var batches [][]byte
-	for {
-		runtime.Gosched() // those who are about to queue something get into this write
-		s.link.mu.Lock()
-		segs = s.out.take(segs[:0], s.chunk)
-		if len(segs) == 0 {
-			s.stopWritingLocked()
-			s.link.mu.Unlock()
-			return
-		}
-		s.link.mu.Unlock()
-		batches = batches[:0]
-		size := 0
-		for _, seg := range segs {
-			batches = append(batches, seg.buf)
-			size += len(seg.buf)
-		}
-		took, err := s.sendTimed(batches, size)
-		for _, seg := range segs {
-			seg.mem.free()
-		}
-		clear(segs)
-		if err != nil {
-			s.fail(err)
-			s.link.mu.Lock()
-			s.stopWritingLocked()
-			s.link.mu.Unlock()
-			return
-		}
-		s.link.stats.bytesOut.Add(uint64(size))
-		s.chunk = nextChunk(s.chunk, took)
-	}
-}
-
-// nextChunk lets writes grow while they are quick and shrink when they are not,
-// so that a slow line is not handed more than it can take in a write's time.
-func nextChunk(chunk int, took time.Duration) int {
-	if took > 500*time.Millisecond {
-		return max(chunk/2, minWrite)
-	}
-	return min(chunk*2, maxWrite)
-}
-
-// sendTimed writes, and lets the keepalive end the connection if that takes too
-// long.
-func (s *session) sendTimed(batches [][]byte, size int) (time.Duration, error) {
-	start := time.Now()
-	s.writeEnds.Store(start.Add(writePatience(s.link.limits.WriteTimeout, size)).UnixNano())
-	err := s.conn.Send(context.Background(), batches...)
-	s.writeEnds.Store(0)
-	return time.Since(start), err
-}
-
-// writePatience is how long a write may take, see [Limits.WriteTimeout].
-func writePatience(limit time.Duration, size int) time.Duration {
-	return limit + time.Duration(max(size-mediumBuffer, 0)>>14)*time.Second
-}
-
-func (s *session) stopWritingLocked() {
-	s.writing = false
-	if s.idle != nil {
-		close(s.idle)
-		s.idle = nil
-	}
-}
-
-// drained waits until everything queued so far is written.
-func (s *session) drained(ctx context.Context) error {
-	s.link.mu.Lock()
-	if !s.writing {
-		s.link.mu.Unlock()
-		return nil
-	}
-	if s.idle == nil {
-		s.idle = make(chan struct{}) // closed by stopWritingLocked
-	}
-	idle := s.idle
-	s.link.mu.Unlock()
-	select {
-	case <-idle:
-		return nil
-	case <-s.ctx.Done():
-		return context.Cause(s.ctx)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // fail ends the session: the first cause is kept, the reader returns.

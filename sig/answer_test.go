@@ -22,7 +22,7 @@ func TestAnswerReturnsWithItsHandler(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	returned := make(chan any)
-	go func() { v, _ := s.Answer(ctx, "m", 5); returned <- v }()
+	go func() { v, _ := s.Incoming(ctx, 0).Answer("m", 5); returned <- v }()
 	await(t, begun, "the handler")
 	cancel()
 	select {
@@ -42,37 +42,16 @@ func TestAnswerErrors(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
-	_, err := s.Answer(t.Context(), "x", nil)
+	_, err := s.Incoming(t.Context(), 0).Answer("x", nil)
 	require.ErrorIs(t, err, sig.ErrNoMethod)
 	result := make(chan error)
-	go func() { _, err := s.Answer(t.Context(), "m", nil); result <- err }()
+	go func() { _, err := s.Incoming(t.Context(), 0).Answer("m", nil); result <- err }()
 	await(t, begun, "the handler")
 	require.NoError(t, s.Disconnect("bye"))
 	require.ErrorIs(t, await(t, result, "the answer"), sig.ErrConnectionLost, "P6")
-	_, err = s.Answer(t.Context(), "m", nil)
+	_, err = s.Incoming(t.Context(), 0).Answer("m", nil)
 	require.ErrorIs(t, err, sig.ErrNoSender)
 	require.NoError(t, r.Close())
-	_, err = s.Answer(t.Context(), "m", nil)
+	_, err = s.Incoming(t.Context(), 0).Answer("m", nil)
 	require.Error(t, err)
-}
-
-// TestSenderLeavesARemoteRequest: the router only sees the request's context
-// end; why it ended, the registry knows.
-func TestSenderLeavesARemoteRequest(t *testing.T) {
-	r, _ := newRegistry(t)
-	p := attach(t, r)
-	s, notice, err := p.bridge.Connect("s", sig.RemoteSpec{Requests: []sig.Name{"m"}})
-	require.NoError(t, err)
-	notice.Deliver()
-	begun := make(chan struct{})
-	p.answer = func(ctx context.Context, _ *sig.Sender, _ sig.Name, _ any) (any, error) {
-		close(begun)
-		<-ctx.Done()
-		return nil, sig.NewError(sig.CodeCancelled, "m of s")
-	}
-	result := make(chan error, 1)
-	go func() { _, err := r.Request(t.Context(), "s", "m", nil); result <- err }()
-	await(t, begun, "the request")
-	p.bridge.Disconnect(s, "bye").Deliver()
-	require.ErrorIs(t, await(t, result, "the answer"), sig.ErrConnectionLost, "P6")
 }

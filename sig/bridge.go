@@ -48,7 +48,7 @@ type Peer interface {
 	// match rt. An emission under way may still push.
 	Detached(rt *Route)
 	// Request asks a sender that this bridge connected. It blocks, until ctx
-	// ends at the latest. Data may be an Encoded, valid while it blocks; the
+	// ends or s is Done at the latest; the latter is [ErrConnectionLost]. Data may be an Encoded, valid while it blocks; the
 	// reply may be an Encoded.
 	Request(ctx context.Context, s *Sender, method Name, data any) (any, error)
 	// Sync blocks until what was sent so far is in force over there.

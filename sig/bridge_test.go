@@ -307,10 +307,10 @@ func TestRequestsOverABridge(t *testing.T) {
 	require.Equal(t, []sig.Answer{{Sender: "s", Data: int64(7)}}, r.RequestAll(t.Context(), sig.Any, "m", 7))
 
 	begun := make(chan struct{})
-	p.answer = func(ctx context.Context, _ *sig.Sender, _ sig.Name, _ any) (any, error) {
+	p.answer = func(_ context.Context, s *sig.Sender, _ sig.Name, _ any) (any, error) {
 		close(begun)
-		<-ctx.Done()
-		return nil, ctx.Err()
+		<-s.Done()
+		return nil, sig.ErrConnectionLost
 	}
 	result := make(chan error, 1)
 	go func() { _, err := r.Request(t.Context(), "s", "m", nil); result <- err }()

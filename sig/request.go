@@ -90,27 +90,6 @@ func (s *Sender) Serve(ctx context.Context, method Name, data any) (any, error) 
 	return s.runBeside(ctx, h, req)
 }
 
-// Answer is [Sender.Serve] for a caller with a goroutine to spare, such as a
-// router that bounds how many handlers run: a handler of this process runs on
-// it, and Answer returns when that has returned, however early ctx has ended.
-func (s *Sender) Answer(ctx context.Context, method Name, data any) (any, error) {
-	h, err := s.answering(ctx, method)
-	switch {
-	case err != nil:
-		return nil, err
-	case s.bridge != nil:
-		return s.serveRemote(ctx, method, data)
-	case !s.registry.beginCall():
-		return nil, NewError(CodeClosed, "the registry")
-	}
-	defer s.registry.calls.Done()
-	ctx, call := s.inflight.begin(ctx)
-	defer s.inflight.finish(call)
-	req := &Request{Sender: s.slot.name, Method: method, Data: data}
-	req.makePlain()
-	return s.run(ctx, h, req)
-}
-
 // answering finds the handler of a method; nil if it is in another process.
 func (s *Sender) answering(ctx context.Context, method Name) (RequestHandler, error) {
 	h, declared := s.requests[method]
@@ -147,7 +126,8 @@ func (s *Sender) runBeside(ctx context.Context, h RequestHandler, req *Request) 
 		return nil, NewError(CodeClosed, "the registry")
 	}
 	req.Data = keep(req.Data)
-	ctx, call := s.inflight.begin(ctx)
+	call := &callContext{parent: ctx}
+	s.inflight.begin(call)
 	answer := make(chan reply, 1) // the handler never waits for a caller that has left
 	go func() {
 		defer s.registry.calls.Done()
@@ -155,18 +135,18 @@ func (s *Sender) runBeside(ctx context.Context, h RequestHandler, req *Request) 
 		r := reply{err: NewError(CodeHandler, "the handler ended its goroutine")}
 		defer func() { answer <- r }()
 		req.makePlain()
-		r.data, r.err = s.run(ctx, h, req)
+		r.data, r.err = s.run(call, h, req)
 	}()
 	select {
 	case r := <-answer:
 		return r.data, r.err
-	case <-ctx.Done():
+	case <-call.Done():
 	}
 	select {
 	case r := <-answer: // both were ready
 		return r.data, r.err
 	default:
-		return nil, endOf(ctx)
+		return nil, endOf(call)
 	}
 }
 
@@ -219,46 +199,49 @@ func handlerError(ctx context.Context, err error) error {
 
 // serveRemote asks the process the sender lives in.
 func (s *Sender) serveRemote(ctx context.Context, method Name, data any) (any, error) {
-	ctx, call := s.inflight.begin(ctx)
-	defer s.inflight.finish(call)
 	v, err := s.bridge.peer.Request(ctx, s, method, data)
-	var e *Error
-	if err != nil && ctx.Err() != nil && (!errors.As(err, &e) || e.Code == CodeCancelled) {
-		return nil, endOf(ctx) // the peer saw it end, and cannot know that the sender has left
+	if err != nil {
+		return nil, remoteError(ctx, err)
 	}
-	return v, err
+	return v, nil
 }
 
-// inflight is the requests that wait for one sender's answers: they end with it.
+// remoteError is what a caller gets for a peer's error. The peer sees the
+// context end, and need not know why.
+func remoteError(ctx context.Context, err error) error {
+	var e *Error
+	if ctx.Err() != nil && (!errors.As(err, &e) || e.Code == CodeCancelled) {
+		return endOf(ctx)
+	}
+	return err
+}
+
+// inflight is the requests that a sender's handlers are answering: they end with
+// it.
 type inflight struct {
 	mu    sync.Mutex
 	ended bool
-	calls map[*inflightCall]struct{}
+	calls map[*callContext]struct{}
 }
 
-type inflightCall struct{ cancel context.CancelCauseFunc }
-
-func (f *inflight) begin(ctx context.Context) (context.Context, *inflightCall) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	c := &inflightCall{cancel}
+func (f *inflight) begin(c *callContext) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ended {
-		cancel(errSenderLeft)
-		return ctx, c
+		c.end(errSenderLeft)
+		return
 	}
 	if f.calls == nil {
-		f.calls = make(map[*inflightCall]struct{})
+		f.calls = make(map[*callContext]struct{})
 	}
 	f.calls[c] = struct{}{}
-	return ctx, c
 }
 
-func (f *inflight) finish(c *inflightCall) {
+func (f *inflight) finish(c *callContext) {
 	f.mu.Lock()
 	delete(f.calls, c)
 	f.mu.Unlock()
-	c.cancel(nil)
+	c.end(context.Canceled)
 }
 
 // abandon ends all calls: the sender has left.
@@ -267,7 +250,7 @@ func (f *inflight) abandon() {
 	defer f.mu.Unlock()
 	f.ended = true
 	for c := range f.calls {
-		c.cancel(errSenderLeft)
+		c.end(errSenderLeft)
 	}
 }
 

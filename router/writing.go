@@ -1,0 +1,239 @@
+package router
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/sig"
+)
+
+// What is queued for a peer is written by one goroutine at a time, in order.
+// Which one it is depends on the line:
+//
+//	quiet: whoever queues the frame claims the writing and tries, without
+//	       waiting; what the medium does not take is left to
+//	busy:  a goroutine that writes all that has gathered, until nothing has
+//
+// The first spares a lone frame the waking of a goroutine, the second makes
+// large writes of many frames.
+
+// controlLocked queues a frame that must not be dropped.
+func (s *session) controlLocked(frame []byte) {
+	s.out.control(frame)
+	s.boundLocked()
+	s.kickLocked()
+}
+
+// queue queues one envelope of at most size bytes that must not be dropped, if
+// this is still the link's connection. With now the caller writes it if the line
+// is quiet; it must hold no lock of this package.
+func (s *session) queue(size int, now bool, envelope func([]byte) []byte) {
+	l := s.link
+	l.mu.Lock()
+	if l.sess != s {
+		l.mu.Unlock()
+		return
+	}
+	seg := s.out.tail(size + carrier.FrameOverhead)
+	start := len(seg.buf)
+	seg.buf = envelope(append(seg.buf, 0, 0, 0, 0))
+	binary.BigEndian.PutUint32(seg.buf[start:], uint32(len(seg.buf)-start-carrier.FrameOverhead))
+	s.out.bytes += len(seg.buf) - start
+	s.boundLocked()
+	claimed := false
+	if now {
+		claimed = s.claimLocked()
+	} else {
+		s.kickLocked()
+	}
+	l.mu.Unlock()
+	if claimed {
+		s.writeClaimed()
+	}
+}
+
+// boundLocked keeps what waits for a slow peer within its bound (P8). Events go
+// first; when control frames alone are too many the connection ends.
+func (s *session) boundLocked() {
+	bound := s.link.limits.OutboundBytes
+	if s.out.bytes <= bound {
+		return
+	}
+	if lost := s.out.shed(bound * 3 / 4); lost > 0 { // costs nothing where nothing may be dropped
+		s.link.stats.lost(sig.LossSlowPeer, lost)
+	}
+	if s.out.bytes > 2*bound+2*s.maxFrame {
+		s.fail(sig.NewError(sig.CodeLimit, fmt.Sprintf("the peer reads too slowly: %d bytes wait for it, OutboundBytes is %d", s.out.bytes, bound)))
+	}
+}
+
+// kickLocked sees to it that somebody writes.
+func (s *session) kickLocked() {
+	if s.writing || len(s.out.segs) == 0 {
+		return
+	}
+	s.writing = true
+	s.writer.Go(s.write) // ends when nothing is left to write, or the connection fails
+}
+
+// claimMost is how much waits at most for the caller to write it itself: a
+// large write takes long, and can as well go on beside its reading.
+const claimMost = 16 << 10
+
+// claimPeers is to how many peers a reader writes itself what one batch has
+// brought; more are served by as many goroutines at once.
+const claimPeers = 2
+
+// claimLocked lets the caller write what waits, if nobody writes and it is
+// little; else it sees to it that somebody does. The caller of a successful one
+// goes on with writeClaimed, without the link's lock.
+func (s *session) claimLocked() bool {
+	if s.writing || s.direct == nil || len(s.out.segs) != 1 || s.out.bytes > claimMost {
+		s.kickLocked()
+		return false
+	}
+	s.writing = true
+	s.writer.Add(1) // until writeClaimed returns
+	s.segs = s.out.take(s.segs[:0], claimMost)
+	return true
+}
+
+// writeClaimed writes what was claimed, as far as the medium takes it at once.
+// It never waits: what is left, and what has been queued meanwhile, is the
+// business of a writer goroutine.
+func (s *session) writeClaimed() {
+	defer s.writer.Done()
+	batch := s.segs[0].buf
+	n, err := s.direct.TrySend(batch)
+	s.link.stats.bytesOut.Add(uint64(n))
+	switch {
+	case err != nil:
+		s.written()
+		s.fail(err)
+	case n < len(batch):
+		s.batches = append(s.batches[:0], batch[n:])
+		s.writer.Go(s.write)
+		return
+	default:
+		s.written()
+	}
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	if err == nil && len(s.out.segs) > 0 {
+		s.writer.Go(s.write)
+		return
+	}
+	s.stopWritingLocked()
+}
+
+const (
+	minWrite = 16 << 10
+	maxWrite = 256 << 10
+)
+
+// write sends what waits until nothing does. While it writes, more gathers:
+// batches grow with the load and without timers.
+func (s *session) write() {
+	for len(s.batches) > 0 || s.next(s.chunk) {
+		size := 0
+		for _, b := range s.batches {
+			size += len(b)
+		}
+		took, err := s.sendTimed(s.batches, size)
+		s.written()
+		if err != nil {
+			s.fail(err)
+			s.link.mu.Lock()
+			s.stopWritingLocked()
+			s.link.mu.Unlock()
+			return
+		}
+		s.link.stats.bytesOut.Add(uint64(size))
+		s.chunk = nextChunk(s.chunk, took)
+	}
+}
+
+// next takes what waits, about chunk bytes of it. It reports false when nothing
+// does: then the caller writes no more.
+func (s *session) next(chunk int) bool {
+	runtime.Gosched() // those who are about to queue something get into this write
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	s.segs = s.out.take(s.segs[:0], chunk)
+	for _, seg := range s.segs {
+		s.batches = append(s.batches, seg.buf)
+	}
+	if len(s.segs) == 0 {
+		s.stopWritingLocked()
+		return false
+	}
+	return true
+}
+
+// written lets go of what was taken.
+func (s *session) written() {
+	for _, seg := range s.segs {
+		seg.mem.free()
+	}
+	clear(s.segs)
+	clear(s.batches)
+	s.segs, s.batches = s.segs[:0], s.batches[:0]
+}
+
+// nextChunk lets writes grow while they are quick and shrink when they are not,
+// so that a slow line is not handed more than it can take in a write's time.
+func nextChunk(chunk int, took time.Duration) int {
+	if took > 500*time.Millisecond {
+		return max(chunk/2, minWrite)
+	}
+	return min(chunk*2, maxWrite)
+}
+
+// sendTimed writes, and lets the keepalive end the connection if that takes too
+// long.
+func (s *session) sendTimed(batches [][]byte, size int) (time.Duration, error) {
+	start := time.Now()
+	s.writeEnds.Store(start.Add(writePatience(s.link.limits.WriteTimeout, size)).UnixNano())
+	err := s.conn.Send(context.Background(), batches...)
+	s.writeEnds.Store(0)
+	return time.Since(start), err
+}
+
+// writePatience is how long a write may take, see [Limits.WriteTimeout].
+func writePatience(limit time.Duration, size int) time.Duration {
+	return limit + time.Duration(max(size-mediumBuffer, 0)>>14)*time.Second
+}
+
+func (s *session) stopWritingLocked() {
+	s.writing = false
+	if s.idle != nil {
+		close(s.idle)
+		s.idle = nil
+	}
+}
+
+// drained waits until everything queued so far is written.
+func (s *session) drained(ctx context.Context) error {
+	s.link.mu.Lock()
+	if !s.writing {
+		s.link.mu.Unlock()
+		return nil
+	}
+	if s.idle == nil {
+		s.idle = make(chan struct{}) // closed by stopWritingLocked
+	}
+	idle := s.idle
+	s.link.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-s.ctx.Done():
+		return context.Cause(s.ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
