@@ -21,7 +21,7 @@ func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *ses
 	s.chunk = mediumBuffer
 	s.stretch = 1 // of which no route has been surveyed
 	s.requests.asked = make(map[uint64]*asked)
-	s.requests.serving = make(map[uint64]*sig.Incoming)
+	s.requests.serving = make(map[uint64]*served)
 	s.requests.passed = make(map[uint64]*asked)
 	s.identity, _ = carrier.IdentityOf(conn)
 	s.direct, _ = carrier.TrySenderOf(conn)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/gosig/gosig/carrier"
@@ -40,6 +41,10 @@ func (s *session) read() {
 		s.flush()
 		s.rest()
 		s.lend(len(batch))
+		if s.woken {
+			s.woken = false
+			runtime.Gosched()
+		}
 		if err != nil {
 			s.violation(err)
 			return

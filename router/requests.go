@@ -14,13 +14,13 @@ import (
 type requestTable struct {
 	mu        sync.Mutex
 	last      uint64
-	asked     map[uint64]*asked        // we have asked the peer
-	serving   map[uint64]*sig.Incoming // the peer has asked us, a handler here runs, if only because it ignores its context's end
-	passed    map[uint64]*asked        // the peer has asked us, we have asked another peer
-	sweep     *time.Timer              // abandons those of passed whose time is over; nil: none had a time yet
-	sweepAt   time.Time                // when it goes off; zero: it does not
-	answering int                      // of the peer's, those whose answer is about to be queued
-	slots     chan struct{}            // places for asked; capacity is the negotiated MaxRequests
+	asked     map[uint64]*asked  // we have asked the peer
+	serving   map[uint64]*served // the peer has asked us, a handler here runs, if only because it ignores its context's end
+	passed    map[uint64]*asked  // the peer has asked us, we have asked another peer
+	sweep     *time.Timer        // abandons those of passed whose time is over; nil: none had a time yet
+	sweepAt   time.Time          // when it goes off; zero: it does not
+	answering int                // of the peer's, those whose answer is about to be queued
+	slots     chan struct{}      // places for asked; capacity is the negotiated MaxRequests
 	ended     bool
 	refuses   bool          // takes no more of the peer's: going down
 	idle      chan struct{} // closed when the peer's are all answered; nil: nobody waits
@@ -188,7 +188,7 @@ func (s *session) requestPayload(dst []byte, data any) (payload []byte, err erro
 			payload, err = nil, sig.NewError(sig.CodeBadPayload, fmt.Sprintf("encoding a %T panicked: %v", data, p))
 		}
 	}()
-	if in, ok := data.(payloadIn); ok {
+	if in, ok := asCame(data); ok {
 		if payload, err = s.passedPayload(in); err != nil {
 			return nil, err
 		}
@@ -198,6 +198,17 @@ func (s *session) requestPayload(dst []byte, data any) (payload []byte, err erro
 		return nil, sig.NewError(sig.CodeBadPayload, err.Error())
 	}
 	return payload, s.fits(payload)
+}
+
+// asCame returns a payload that nobody has decoded.
+func asCame(data any) (in payloadIn, ok bool) {
+	switch in := data.(type) {
+	case payloadIn:
+		return in, true
+	case *payloadIn:
+		return *in, true
+	}
+	return payloadIn{}, false
 }
 
 // passedPayload is what another peer has sent, in this one's codec.
@@ -290,6 +301,7 @@ func (s *session) onReply(e *wire.Reply) error {
 func (s *session) outcome(a *asked, payload []byte, err error) {
 	if a.from == nil {
 		a.tell(payload, err)
+		s.woken = true
 		return
 	}
 	if a.leave() {

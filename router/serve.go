@@ -55,41 +55,54 @@ func bridgeLink(s *sig.Sender) (*link, bool) {
 	return l, ok
 }
 
+// served is a request under way to a handler of this process, which may keep what
+// it gets of it.
+type served struct {
+	sig.Incoming
+	of     *session
+	id     uint64
+	method sig.Name
+	data   payloadIn
+	reply  any
+	err    error
+}
+
 // serve runs the handler in a goroutine of its own.
 func (s *session) serve(e *wire.Request, to *sig.Sender) {
 	timeout := time.Duration(0)
 	if e.TimeoutMS < maxTimeoutMS {
 		timeout = time.Duration(e.TimeoutMS) * time.Millisecond
 	}
-	in := to.Incoming(s.ctx, timeout)
+	r := &served{
+		of: s, id: e.ID, method: sig.Name(e.Method), err: errGoexit,
+		data: payloadIn{append([]byte(nil), e.Payload...), s.codec},
+	}
+	r.Begin(s.ctx, to, timeout)
 	t := &s.requests
 	t.mu.Lock()
-	t.serving[e.ID] = in
+	t.serving[e.ID] = r
 	t.mu.Unlock()
-	id, method := e.ID, sig.Name(e.Method)
-	data := payloadIn{append([]byte(nil), e.Payload...), s.codec}
-	s.link.group.Go(func() { // ends when the handler returns; its context ends with the connection
-		var reply any
-		err := errGoexit
-		defer func() { s.served(id, reply, err) }()
-		reply, err = in.Answer(method, data)
-	})
+	s.woken = true
+	s.link.group.Go(r.run) // ends when the handler returns; its context ends with the connection
 }
 
-// maxTimeoutMS is where a deadline is as good as none.
-const maxTimeoutMS = uint64(1) << 40
+func (r *served) run() {
+	defer r.answer()
+	r.reply, r.err = r.Answer(r.method, &r.data)
+}
 
 var errGoexit error = sig.NewError(sig.CodeHandler, "the handler ended its goroutine")
 
-// served gives the place back, which the peer may use as soon as it has the
+// answer gives the place back, which the peer may use as soon as it has the
 // answer, and answers. The last of those that run writes the answer itself; if
 // there are others, they may be about to answer as well.
-func (s *session) served(id uint64, reply any, err error) {
+func (r *served) answer() {
 	scratch := scratches.Get().(*[]byte)
-	e := s.reply(*scratch, id, reply, err)
+	s := r.of
+	e := s.reply(*scratch, r.id, r.reply, r.err)
 	t := &s.requests
 	t.mu.Lock()
-	delete(t.serving, id)
+	delete(t.serving, r.id)
 	t.answering++
 	last := len(t.serving) == 0
 	t.mu.Unlock()
@@ -100,6 +113,9 @@ func (s *session) served(id uint64, reply any, err error) {
 	scratches.Put(scratch)
 	t.answered()
 }
+
+// maxTimeoutMS is where a deadline is as good as none.
+const maxTimeoutMS = uint64(1) << 40
 
 // scratches are memory to encode answers into.
 var scratches = sync.Pool{New: func() any { return new([]byte) }}

@@ -73,6 +73,7 @@ type session struct {
 	scratch  []byte                   // the envelope being relayed
 	asks     wire.Request             // the last one taken in
 	answers  wire.Reply               // the same
+	woken    bool
 
 	// Of whoever writes, see writing.
 	direct  carrier.TrySender // conn, if it can write without waiting

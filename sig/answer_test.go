@@ -9,6 +9,13 @@ import (
 	"github.com/gosig/gosig/sig"
 )
 
+// answer has a sender answer a request as a router does.
+func answer(ctx context.Context, s *sig.Sender, method sig.Name, data any) (any, error) {
+	var in sig.Incoming
+	in.Begin(ctx, s, 0)
+	return in.Answer(method, data)
+}
+
 // TestAnswerReturnsWithItsHandler: who bounds the handlers that run must know
 // when one has returned, not when its caller gave up.
 func TestAnswerReturnsWithItsHandler(t *testing.T) {
@@ -22,7 +29,7 @@ func TestAnswerReturnsWithItsHandler(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	returned := make(chan any)
-	go func() { v, _ := s.Incoming(ctx, 0).Answer("m", 5); returned <- v }()
+	go func() { v, _ := answer(ctx, s, "m", 5); returned <- v }()
 	await(t, begun, "the handler")
 	cancel()
 	select {
@@ -42,16 +49,16 @@ func TestAnswerErrors(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
-	_, err := s.Incoming(t.Context(), 0).Answer("x", nil)
+	_, err := answer(t.Context(), s, "x", nil)
 	require.ErrorIs(t, err, sig.ErrNoMethod)
 	result := make(chan error)
-	go func() { _, err := s.Incoming(t.Context(), 0).Answer("m", nil); result <- err }()
+	go func() { _, err := answer(t.Context(), s, "m", nil); result <- err }()
 	await(t, begun, "the handler")
 	require.NoError(t, s.Disconnect("bye"))
 	require.ErrorIs(t, await(t, result, "the answer"), sig.ErrConnectionLost, "P6")
-	_, err = s.Incoming(t.Context(), 0).Answer("m", nil)
+	_, err = answer(t.Context(), s, "m", nil)
 	require.ErrorIs(t, err, sig.ErrNoSender)
 	require.NoError(t, r.Close())
-	_, err = s.Incoming(t.Context(), 0).Answer("m", nil)
+	_, err = answer(t.Context(), s, "m", nil)
 	require.Error(t, err)
 }

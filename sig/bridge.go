@@ -120,12 +120,12 @@ func (b *Bridge) Connect(name Name, spec RemoteSpec) (*Sender, *Notice, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s.requests = make(map[Name]RequestHandler, len(spec.Requests))
+	s.requests = make(map[Name]handler, len(spec.Requests))
 	for _, method := range spec.Requests {
 		if err := method.Validate(); err != nil {
 			return nil, nil, fmt.Errorf("connect %s: method: %w", name, err)
 		}
-		s.requests[method] = nil
+		s.requests[method] = handler{}
 	}
 	s.bridge, s.anything, s.fresh, s.epoch = b, spec.Default, spec.Fresh, spec.Epoch
 	r.mu.Lock()

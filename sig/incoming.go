@@ -10,20 +10,20 @@ import (
 // Incoming is a request that a router has taken in for a sender of this
 // process. Its handler gets a context that ends with the router's, with Cancel,
 // with the caller's deadline, or when the sender leaves; a handler that does
-// not look at it pays for none of that.
+// not look at it pays for none of that. It is used for one request.
 type Incoming struct {
 	sender *Sender
 	ctx    callContext
+	req    Request
 }
 
-// Incoming makes a request under ctx, with the time its caller leaves it; 0 is
-// all the time there is.
-func (s *Sender) Incoming(ctx context.Context, timeout time.Duration) *Incoming {
-	in := &Incoming{sender: s, ctx: callContext{parent: ctx}}
+// Begin makes in a request of s under ctx, with the time its caller leaves it; 0
+// is all the time there is.
+func (in *Incoming) Begin(ctx context.Context, s *Sender, timeout time.Duration) {
+	in.sender, in.ctx.parent = s, ctx
 	if timeout > 0 {
 		in.ctx.deadline = time.Now().Add(timeout)
 	}
-	return in
 }
 
 // Cancel tells the handler that nobody waits for its answer any more. It does
@@ -49,9 +49,9 @@ func (in *Incoming) Answer(method Name, data any) (any, error) {
 	defer s.registry.calls.Done()
 	s.inflight.begin(ctx)
 	defer s.inflight.finish(ctx)
-	req := &Request{Sender: s.slot.name, Method: method, Data: data}
-	req.makePlain()
-	return s.run(ctx, h, req)
+	in.req = Request{Sender: s.slot.name, Method: method, Data: data}
+	in.req.prepare(h)
+	return s.run(ctx, h.call, &in.req)
 }
 
 // callContext is the context of one request. What package context needs to tell

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 	"sync"
 )
@@ -28,7 +29,7 @@ type Request struct {
 // Handle makes a request handler of a function with types: the argument becomes
 // a Req as by [Data], or the caller gets an [ErrBadPayload].
 func Handle[Req, Resp any](h func(context.Context, Req) (Resp, error)) RequestHandler {
-	return func(ctx context.Context, req *Request) (any, error) {
+	handler := func(ctx context.Context, req *Request) (any, error) {
 		data := req.Data
 		if req.encoded != nil {
 			data = req.encoded
@@ -39,6 +40,25 @@ func Handle[Req, Resp any](h func(context.Context, Req) (Resp, error)) RequestHa
 		}
 		return h(ctx, arg)
 	}
+	typedHandlers.Store(reflect.ValueOf(handler).Pointer(), nil)
+	return handler
+}
+
+// typedHandlers are the places in the program where closures of Handle begin.
+// Those decode a payload themselves, into their own type: making it plain before
+// would be decoding it twice. There are as many as there are calls of Handle in
+// the source; a handler that wraps one is not among them.
+var typedHandlers sync.Map
+
+// handler is a request handler and whether it takes an [Encoded] as it is.
+type handler struct {
+	call  RequestHandler
+	typed bool
+}
+
+func newHandler(h RequestHandler) handler {
+	_, typed := typedHandlers.Load(reflect.ValueOf(h).Pointer())
+	return handler{h, typed}
 }
 
 // Request asks one sender and waits for its answer, or for ctx to end. An
@@ -84,26 +104,33 @@ func (s *Sender) Serve(ctx context.Context, method Name, data any) (any, error) 
 	}
 	req := &Request{Sender: s.slot.name, Method: method, Data: data}
 	if ctx.Done() == nil {
-		req.makePlain()
-		return s.run(ctx, h, req)
+		req.prepare(h)
+		return s.run(ctx, h.call, req)
 	}
 	return s.runBeside(ctx, h, req)
 }
 
-// answering finds the handler of a method; nil if it is in another process.
-func (s *Sender) answering(ctx context.Context, method Name) (RequestHandler, error) {
+// answering finds the handler of a method; none if it is in another process.
+func (s *Sender) answering(ctx context.Context, method Name) (handler, error) {
 	h, declared := s.requests[method]
 	switch {
 	case ctx.Err() != nil:
-		return nil, contextError(ctx)
+		return h, contextError(ctx)
 	case s.gone.Load():
-		return nil, NewError(CodeNoSender, fmt.Sprintf("%q", string(s.slot.name)))
+		return h, NewError(CodeNoSender, fmt.Sprintf("%q", string(s.slot.name)))
 	case !declared && !s.anything:
-		return nil, NewError(CodeNoMethod, fmt.Sprintf("%s does not answer %q, only %s", s.slot.name, method, listNames(s.methods())))
+		return h, NewError(CodeNoMethod, fmt.Sprintf("%s does not answer %q, only %s", s.slot.name, method, listNames(s.methods())))
 	case !declared:
 		h = s.fallback
 	}
 	return h, nil
+}
+
+// prepare shows the handler what it is to see of an [Encoded].
+func (req *Request) prepare(h handler) {
+	if !h.typed {
+		req.makePlain()
+	}
 }
 
 // makePlain shows the handler plain values instead of an [Encoded]. If it can be
@@ -121,7 +148,7 @@ func (req *Request) makePlain() {
 
 // runBeside runs the handler on a goroutine of its own, so that the caller
 // returns when its context ends. The goroutine ends with the handler.
-func (s *Sender) runBeside(ctx context.Context, h RequestHandler, req *Request) (any, error) {
+func (s *Sender) runBeside(ctx context.Context, h handler, req *Request) (any, error) {
 	if !s.registry.beginCall() {
 		return nil, NewError(CodeClosed, "the registry")
 	}
@@ -134,8 +161,8 @@ func (s *Sender) runBeside(ctx context.Context, h RequestHandler, req *Request) 
 		defer s.inflight.finish(call)
 		r := reply{err: NewError(CodeHandler, "the handler ended its goroutine")}
 		defer func() { answer <- r }()
-		req.makePlain()
-		r.data, r.err = s.run(call, h, req)
+		req.prepare(h)
+		r.data, r.err = s.run(call, h.call, req)
 	}()
 	select {
 	case r := <-answer:

@@ -19,8 +19,8 @@ type Sender struct {
 	routes   []*Route
 	byName   map[Name]int // the places of routes in routes
 	soles    soles
-	requests map[Name]RequestHandler // nil handlers for a remote sender
-	fallback RequestHandler
+	requests map[Name]handler // with nothing to call for a remote sender
+	fallback handler
 	anything bool // answers every method
 	fresh    bool // remote: had emitted nothing when it came
 	epoch    uint64
@@ -53,7 +53,7 @@ func (r *Registry) Connect(name Name, spec Spec) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.requests = make(map[Name]RequestHandler, len(spec.Requests))
+	s.requests = make(map[Name]handler, len(spec.Requests))
 	for method, h := range spec.Requests {
 		if err := method.Validate(); err != nil {
 			return nil, fmt.Errorf("connect %s: method: %w", name, err)
@@ -61,9 +61,11 @@ func (r *Registry) Connect(name Name, spec Spec) (*Sender, error) {
 		if h == nil {
 			return nil, fmt.Errorf("connect %s: method %s has no handler", name, method)
 		}
-		s.requests[method] = h
+		s.requests[method] = newHandler(h)
 	}
-	s.fallback, s.anything = spec.Default, spec.Default != nil
+	if spec.Default != nil {
+		s.fallback, s.anything = newHandler(spec.Default), true
+	}
 	r.mu.Lock()
 	warnings, err := r.admit(s, name)
 	own := false

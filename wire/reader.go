@@ -136,6 +136,15 @@ func (r *reader) name(field string) string {
 	return s
 }
 
+// nameAgain is name, which returns last without allocating if that is what comes.
+func (r *reader) nameAgain(field, last string) string {
+	if n := len(last); n > 0 && n < 0x80 && n < len(r.b) && r.b[0] == byte(n) && string(r.b[1:1+n]) == last {
+		r.b = r.b[1+n:]
+		return last
+	}
+	return r.name(field)
+}
+
 func (r *reader) text(field string) string { return r.str(field, MaxText) }
 
 // count reads the number of elements of a list, each of which takes at least

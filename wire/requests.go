@@ -21,14 +21,15 @@ func (e Request) Append(dst []byte) []byte {
 	return append(appendName(dst, e.Method), e.Payload...)
 }
 
-// Decode reads the envelope from frame.
+// Decode reads the envelope from frame. A method that is the one e had before is
+// not copied again.
 func (e *Request) Decode(frame []byte) error {
 	r := open(frame, TypeRequest)
 	*e = Request{
 		ID:        r.uvarint("ID"),
 		Sender:    r.uint32("sender"),
 		TimeoutMS: r.uvarint("timeout"),
-		Method:    r.name("method"),
+		Method:    r.nameAgain("method", e.Method),
 		Payload:   r.rest(),
 	}
 	return r.done()
