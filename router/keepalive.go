@@ -51,6 +51,7 @@ func (k *keepalive) look() {
 		s.fail(sig.NewError(sig.CodeConnectionLost, fmt.Sprintf("the peer has stopped reading: a write took longer than WriteTimeout (%v)", lim.WriteTimeout)))
 		return
 	}
+	s.workers.retire()
 	if s.heard.Swap(false) {
 		k.quiet = 0
 	} else {

@@ -23,6 +23,7 @@ func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *ses
 	s.requests.asked = make(map[uint64]*asked)
 	s.requests.serving = make(map[uint64]*served)
 	s.requests.passed = make(map[uint64]*asked)
+	s.workers.jobs = make(chan *served)
 	s.identity, _ = carrier.IdentityOf(conn)
 	s.direct, _ = carrier.TrySenderOf(conn)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
@@ -103,6 +104,7 @@ func (l *link) close(s *session) {
 	s.cancel(io.EOF) // unless it has a cause already
 	<-s.shut
 	s.writer.Wait()
+	s.workers.end()
 	s.endRequests()
 	s.endSenders(sig.NewError(sig.CodeConnectionLost, s.describe()), l.inbound.task)
 	settleAll(routes)

@@ -43,7 +43,7 @@ func (s *session) read() {
 		s.lend(len(batch))
 		if s.woken {
 			s.woken = false
-			runtime.Gosched()
+			runtime.Gosched() // they go first: reading on often finds nothing yet
 		}
 		if err != nil {
 			s.violation(err)

@@ -67,7 +67,7 @@ type served struct {
 	err    error
 }
 
-// serve runs the handler in a goroutine of its own.
+// serve has a worker run the handler, whose context ends with the connection.
 func (s *session) serve(e *wire.Request, to *sig.Sender) {
 	timeout := time.Duration(0)
 	if e.TimeoutMS < maxTimeoutMS {
@@ -83,7 +83,7 @@ func (s *session) serve(e *wire.Request, to *sig.Sender) {
 	t.serving[e.ID] = r
 	t.mu.Unlock()
 	s.woken = true
-	s.link.group.Go(r.run) // ends when the handler returns; its context ends with the connection
+	s.workers.serve(r, &s.link.group)
 }
 
 func (r *served) run() {

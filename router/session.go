@@ -73,7 +73,7 @@ type session struct {
 	scratch  []byte                   // the envelope being relayed
 	asks     wire.Request             // the last one taken in
 	answers  wire.Reply               // the same
-	woken    bool
+	woken    bool                     // this batch has brought something for other goroutines
 
 	// Of whoever writes, see writing.
 	direct  carrier.TrySender // conn, if it can write without waiting
@@ -90,6 +90,7 @@ type session struct {
 	shadows map[sig.Name]*peerSender // names that a local sender still holds
 
 	requests requestTable
+	workers  workers
 	syncs    syncTable
 }
 
