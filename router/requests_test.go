@@ -4,6 +4,8 @@ import (
 	"context"
 	"runtime"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -161,4 +163,41 @@ func TestEndOfACallersContext(t *testing.T) {
 		cancel(sig.NewError(sig.CodeClosed, "enough"))
 		require.ErrorIs(t, <-result, sig.ErrCancelled)
 	}
+}
+
+// TestPassedRequestsAreGivenUp: a router keeps what it has passed on for as long
+// as a late answer may come, each by its own time.
+func TestPassedRequestsAreGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t, router.Limits{})
+		pi, _ := h.join()
+		release := make(chan struct{})
+		serve(t, pi, func(context.Context, *sig.Request) (any, error) { // ignores its context
+			<-release
+			return 1, nil
+		})
+		g := h.guest(wire.Hello{})
+		var k wire.Connect
+		require.NoError(t, k.Decode(g.await(wire.TypeConnect)))
+		begin := time.Now()
+		for id, timeout := range []uint64{3000, 1000, 2000, 0} {
+			g.send(wire.Request{ID: uint64(id), Sender: k.Sender, TimeoutMS: timeout, Method: "m", Payload: []byte("1")})
+		}
+		for _, want := range []struct {
+			id    uint64
+			after time.Duration
+		}{{1, 2 * time.Second}, {2, 3 * time.Second}, {0, 4 * time.Second}} {
+			var r wire.Reply
+			require.NoError(t, r.Decode(g.await(wire.TypeReply)))
+			require.Equal(t, want.id, r.ID)
+			require.EqualValues(t, sig.CodeTimeout, r.Code)
+			require.Equal(t, want.after, time.Since(begin))
+		}
+		close(release)
+		var r wire.Reply
+		require.NoError(t, r.Decode(g.await(wire.TypeReply)))
+		require.EqualValues(t, 3, r.ID, "without a deadline there is time")
+		require.EqualValues(t, wire.CodeOK, r.Code)
+		require.NoError(t, h.srv.Close())
+	})
 }

@@ -192,3 +192,29 @@ func TestLimitsMin(t *testing.T) {
 		}
 	})
 }
+
+// TestDecodeIntoAUsedRequest: what an envelope held before makes no difference,
+// also to what is wrong with a frame.
+func TestDecodeIntoAUsedRequest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		first := drawEnvelope(t, wire.TypeRequest).(*wire.Request)
+		second := drawEnvelope(t, wire.TypeRequest).(*wire.Request)
+		if rapid.Bool().Draw(t, "same method") {
+			second.Method = first.Method
+		}
+		frame := second.Append(nil)
+		for n := range len(frame) + 1 {
+			var fresh, used wire.Request
+			if err := used.Decode(first.Append(nil)); err != nil {
+				t.Fatal(err)
+			}
+			want, got := fresh.Decode(frame[:n]), used.Decode(frame[:n])
+			if (want == nil) != (got == nil) || want != nil && want.Error() != got.Error() {
+				t.Fatalf("%d of %d bytes: %v, into a fresh one %v", n, len(frame), got, want)
+			}
+			if want == nil && !equal(&fresh, &used) {
+				t.Fatalf("%d of %d bytes: %+v, into a fresh one %+v", n, len(frame), used, fresh)
+			}
+		}
+	})
+}
