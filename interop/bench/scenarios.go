@@ -102,7 +102,7 @@ func scenarios() []scenario {
 	slow.Kind, slow.Size, slow.Subscribers = load.Slow, 1<<10, 100
 	all = append(
 		all,
-		scenario{name: "latency-16B", spec: latency, systems: fastest},
+		scenario{name: "latency-16B", spec: latency, systems: fastest, awake: true},
 		scenario{name: "slow-1of100", spec: slow, systems: []string{"gosig", "nats"}, slower: 2},
 		idle(5000, false), idle(5000, true),
 	)

@@ -11,14 +11,14 @@ import (
 )
 
 // Loads are the parts of a system's own highest rate, in percent, at which the
-// latency of single messages is measured.
-var Loads = []int{1, 50, 90}
+// latency of single messages is measured; at 0 the line is theirs alone.
+var Loads = []int{0, 1, 50, 90}
 
 // LoadName is the name of a figure under one of the Loads.
 func LoadName(figure string, percent int) string { return fmt.Sprintf("%s@%d%%", figure, percent) }
 
-// tick is how often a paced publisher publishes: each time one message that is
-// timed and as many others as the rate asks for.
+// tick is how often a paced publisher publishes, as far as its timer can: each time
+// one message that is timed and as many others as the rate asks for.
 const tick = 200 * time.Microsecond
 
 // stopwatch times messages that carry when they were due; all others carry 0.
@@ -85,23 +85,32 @@ func paced(sys peer.System, spec Spec, rate float64) (*stopwatch, error) {
 }
 
 // pace is the publisher. It stays within the window all the same, so that
-// nothing is lost when the machine stalls.
+// nothing is lost when the machine stalls. When its timer is late the ticks that
+// follow are as late: their messages must not have to wait for each other.
 func (st *setup) pace(w *stopwatch, spec Spec, rate float64) error {
 	others := make([]byte, spec.Size)
-	start := time.Now()
+	clock, err := newClock()
+	if err != nil {
+		return err
+	}
+	defer clock.Close()
+	begin := time.Now()
+	due, last := begin, begin
 	owed, room := 0.0, 0
-	for n := 1; ; n++ {
-		elapsed := time.Duration(n) * tick
-		due := start.Add(elapsed)
+	for {
+		due = due.Add(tick)
 		if d := time.Until(due); d > 0 {
-			time.Sleep(d)
+			if err := clock.sleep(d); err != nil {
+				return err
+			}
 			due = time.Now()
 		}
-		if elapsed > spec.Warm+spec.Measure {
+		if due.Sub(begin) > spec.Warm+spec.Measure {
 			break
 		}
-		w.on.Store(elapsed > spec.Warm)
-		owed += max(rate*tick.Seconds(), 1)
+		w.on.Store(due.Sub(begin) > spec.Warm)
+		owed += max(rate*due.Sub(last).Seconds(), 1)
+		last = due
 		for count := int(owed); count > 0; {
 			if room == 0 {
 				st.window.Acquire()
