@@ -193,4 +193,5 @@ func (s *session) keptLocked(it offlineItem) {
 		return
 	}
 	s.eventLocked(it.or, it.held && s.features&wire.FeatureHeld != 0, data)
+	s.kickLocked()
 }

@@ -49,6 +49,7 @@ type session struct {
 	out     outQueue
 	writing bool          // somebody writes, and owns segs and batches
 	chunk   int           // bytes of the next write, about; of the writer alone
+	wrote   time.Time     // when somebody wrote last
 	idle    chan struct{} // closed when everything is written, see drained
 	watch   *keepalive
 

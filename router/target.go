@@ -63,7 +63,7 @@ func (s *session) push(or *outRoute, em *sig.Emission) (done bool, err error) {
 	}
 	l := s.link
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer s.unlockAndWrite()
 	if l.sess != s {
 		return false, nil
 	}
@@ -119,7 +119,7 @@ func (or *outRoute) startsAt(s *session, seq uint64) wire.Route {
 	return e
 }
 
-// eventLocked queues one event.
+// eventLocked queues one event. The caller sees to it that somebody writes.
 func (s *session) eventLocked(or *outRoute, held bool, payload []byte) {
 	var flags wire.Flags
 	if held {
@@ -137,7 +137,6 @@ func (s *session) eventLocked(or *outRoute, held bool, payload []byte) {
 		s.out.plain += size
 	}
 	s.boundLocked()
-	s.kickLocked()
 }
 
 // appendEventFrame appends an EVENT with its length.

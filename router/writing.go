@@ -9,6 +9,7 @@ import (
 
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
 )
 
 // What is queued for a peer is written by one goroutine at a time, in order.
@@ -78,6 +79,28 @@ func (s *session) kickLocked() {
 	}
 	s.writing = true
 	s.writer.Go(s.write) // ends when nothing is left to write, or the connection fails
+}
+
+// quietTime is for how long nothing was written to a quiet line. Who emits more
+// often is served by a goroutine that gathers.
+const quietTime = 50 * time.Microsecond
+
+// unlockAndWrite ends an emission: it releases the link's lock and, on the quiet
+// line of a client, brings the event there itself. A server's emitter may have
+// many such lines, and is not to be held up by each.
+func (s *session) unlockAndWrite() {
+	l := s.link
+	claimed := false
+	if l.sess == s {
+		if !s.writing && l.role == wire.RoleClient && time.Since(s.wrote) > quietTime {
+			claimed = s.claimLocked()
+		}
+		s.kickLocked()
+	}
+	l.mu.Unlock()
+	if claimed {
+		s.writeClaimed()
+	}
 }
 
 // claimMost is how much waits at most for the caller to write it itself: a
@@ -209,7 +232,7 @@ func writePatience(limit time.Duration, size int) time.Duration {
 }
 
 func (s *session) stopWritingLocked() {
-	s.writing = false
+	s.writing, s.wrote = false, time.Now()
 	if s.idle != nil {
 		close(s.idle)
 		s.idle = nil

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"net"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
 
@@ -138,4 +141,38 @@ func TestPassedFrameIsWrittenByItsReader(t *testing.T) {
 	reader.flush()
 	<-s.ctx.Done()
 	require.NoError(t, reader.ctx.Err())
+}
+
+// TestEmitterWritesToAQuietLine: one event at a time goes out at once, many are
+// gathered.
+func TestEmitterWritesToAQuietLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		k, or := r.route("kitchen")
+		s, c := r.trying(1 << 10)
+		_, err := sig.Subscribe(r.reg, "kitchen", "e", func(sig.EventOf[int]) {}, nil)
+		require.NoError(t, err)
+		r.link.mu.Lock()
+		or.wanted = true
+		r.link.mu.Unlock()
+		r.link.bridge.Subscribe(sig.Pattern{Sender: "kitchen", Event: "e"})
+		tried := 0
+		c.during = func() { tried++ }
+		time.Sleep(2 * quietTime) // of the bubble's clock
+		require.NoError(t, k.Emit("e", 1))
+		require.Equal(t, 1, tried, "written before Emit returns")
+		require.NoError(t, k.Emit("e", 2))
+		require.NoError(t, k.Emit("e", 3))
+		require.Equal(t, 1, tried)
+		events := 0
+		for _, typ := range types(r.sent(s, c.taker)) {
+			if typ == wire.TypeEvent {
+				events++
+			}
+		}
+		require.Equal(t, 3, events)
+		time.Sleep(2 * quietTime)
+		require.NoError(t, k.Emit("e", 4))
+		require.Equal(t, 2, tried, "it is quiet again")
+	})
 }
