@@ -173,10 +173,11 @@ func (s *session) event(batch []byte, at, end int) error {
 	}
 	ir.next++
 	s.arrived++
-	if ir.stretch != s.stretch {
+	held := flags&wire.FlagHeld != 0
+	if ir.stretch != s.stretch || held { // of these none is lost to who joins meanwhile
 		s.survey(ir)
 	}
-	local, passing, held := ir.local, ir.passing, flags&wire.FlagHeld != 0
+	local, passing := ir.local, ir.passing
 	if ir.lapsed.Load() { // meanwhile; numbers count from when it is wanted again
 		local, passing = false, nil
 	}
@@ -200,9 +201,12 @@ func (s *session) event(batch []byte, at, end int) error {
 }
 
 // survey finds out who gets the route's events. It holds for a stretch of events,
-// to the end of the batch or to anything that is said between them.
+// to the end of the batch or to anything that is said between them; that nobody
+// does holds for one.
 func (s *session) survey(ir *inRoute) {
-	s.noted = append(s.noted, ir)
+	if n := len(s.noted); n == 0 || s.noted[n-1] != ir {
+		s.noted = append(s.noted, ir)
+	}
 	rt := ir.rt.Load()
 	gone := rt == nil || ir.ended.Load() || ir.lapsed.Load()
 	ir.local, ir.passing, ir.plain = !gone && rt.HasLocal(), nil, true
@@ -228,7 +232,9 @@ func (s *session) survey(ir *inRoute) {
 	if len(ir.passing) > 0 {
 		ir.head = wire.AppendEventHeader(ir.head[:0], 0, ir.passing[0].or.id) // the same for all peers
 	}
-	ir.stretch = s.stretch // of now: aim may have begun another
+	if !gone {
+		ir.stretch = s.stretch // of now: aim may have begun another
+	}
 }
 
 // queueHere adds an event to what is handed to the handler goroutine. Plain ones
