@@ -50,6 +50,21 @@ func (b *begins) settled() <-chan struct{} {
 	if !b.unsettledLocked() {
 		return nil
 	}
+	return b.toldLocked()
+}
+
+// atRest returns a channel that is closed when the reader has ended its batch;
+// nil if it is in none.
+func (b *begins) atRest() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.reading {
+		return nil
+	}
+	return b.toldLocked()
+}
+
+func (b *begins) toldLocked() <-chan struct{} {
 	if b.told == nil {
 		b.told = make(chan struct{}) // closed by wait
 	}

@@ -28,6 +28,7 @@ type ClientOptions struct {
 	MinBackoff  time.Duration // first pause after all addresses have failed; default 100 ms
 	MaxBackoff  time.Duration // longest pause; default 30 s
 	DialTimeout time.Duration // for one address, handshake included; default 10 s
+	Return      time.Duration // how often to try the addresses before the one in use, see NewClientRouter; default: never
 	MaxAttempts int           // give up after so many failures of all addresses before the first connection; default: never
 }
 
@@ -90,14 +91,30 @@ type ClientRouter struct {
 	changed chan struct{} // closed at the next change of state
 
 	// Of run alone.
-	servers map[string]wire.NodeID     // last reached by each address
-	tokens  map[wire.NodeID]wire.Token // by which each knows this client again
+	servers  map[string]wire.NodeID     // last reached by each address
+	tokens   map[wire.NodeID]wire.Token // by which each knows this client again
+	better   found                      // the address to go to next, if it was found to answer
+	returned *session                   // the latest that was gone to like that
+	hasty    int                        // returns in a row that did not last
 }
 
 // NewClientRouter attaches to reg and starts to connect to the first address
 // that answers, for example "tls://router.example:7465". What is subscribed and
 // emitted before that takes effect once it has. Close or Shutdown it before the
 // registry.
+//
+// The addresses are in order of preference, may be of different carriers, and may
+// lead to the same server. When a connection is lost the first one that answers
+// takes over, from the beginning of the list. With Return a client that had to
+// take a later one comes back to a better one while all is well: every so often
+// it tries those before, and when one of them completes a whole handshake it
+// lets requests under way be answered, for at most DialTimeout, takes leave, and
+// connects there. Subscribers elsewhere see its senders leave and come back, and
+// it sees the others do so. Nothing it emits is lost (with OfflineRefuse it is
+// refused meanwhile); what others emit in that moment is announced as lost where
+// it is missing (P9). If the better connection does not last as long as Return,
+// the next attempt waits twice as long, and so on up to 32 times. The server
+// there sees each attempt that succeeds as a short connection of another client.
 func NewClientRouter(reg *sig.Registry, addresses []string, opts *ClientOptions) (*ClientRouter, error) {
 	if opts == nil {
 		opts = &ClientOptions{}
@@ -156,6 +173,9 @@ func (r *ClientRouter) run() {
 			met = true
 			err = r.serve(s)
 			lived := time.Since(s.since)
+			if lived >= r.opts.Return && (s == r.returned || s.address == r.addresses[0]) {
+				r.hasty = 0
+			}
 			steady = lived >= r.opts.MinBackoff && !thrownOut(err)
 			if steady || lived >= r.opts.MaxBackoff {
 				failures = 0
@@ -207,42 +227,6 @@ func (l *link) kept() uint64 {
 	return l.offline.count()
 }
 
-// connectAny tries the addresses in turn, the first one first.
-func (r *ClientRouter) connectAny() (*session, error) {
-	var errs []error
-	for _, address := range r.addresses {
-		s, err := r.connect(address)
-		if err == nil {
-			return s, nil
-		}
-		if r.ctx.Err() != nil {
-			return nil, r.ctx.Err()
-		}
-		errs = append(errs, err)
-		r.setState(State{Phase: Connecting, Address: address, Err: err})
-	}
-	return nil, errors.Join(errs...)
-}
-
-func (r *ClientRouter) connect(address string) (*session, error) {
-	ctx, cancel := context.WithTimeout(r.ctx, r.opts.DialTimeout)
-	defer cancel()
-	conn, err := r.carriers.Dial(ctx, address)
-	if err != nil {
-		return nil, err
-	}
-	shake, cancelShake := context.WithTimeout(ctx, r.link.limits.Handshake)
-	defer cancelShake()
-	s, welcome, err := r.link.sendHello(shake, conn, address, r.tokens[r.servers[address]])
-	if err != nil {
-		r.stats.handshakesFailed.Add(1)
-		return nil, fmt.Errorf("connect to %s: %w", address, err)
-	}
-	r.remember(address, welcome.ID, welcome.Token)
-	r.link.node.tell(r.link, append([]wire.Node{{ID: s.peerID, Name: s.peerName}}, welcome.Nodes...))
-	return s, nil
-}
-
 // serve runs one connection to its end, and returns why it ended.
 func (r *ClientRouter) serve(s *session) error {
 	l := r.link
@@ -260,11 +244,15 @@ func (r *ClientRouter) serve(s *session) error {
 			r.setState(State{Phase: Connected, Address: s.address, Server: s.peerName, Codec: s.codec.ID()})
 		}
 	}()
+	seeking := r.seekBetter(s)
 	stop := context.AfterFunc(r.ctx, func() { s.fail(sig.NewError(sig.CodeClosed, "the router was closed")) })
 	s.read()
 	stop()
 	<-done
 	err := s.cause()
+	if r.better = <-seeking; r.better.address != "" {
+		err = sig.NewError(sig.CodeClosed, "returning to "+r.better.address)
+	}
 	r.log.Info("disconnected", "server", s.describe(), "reason", err)
 	l.close(s)
 	if !r.over() {
@@ -368,11 +356,16 @@ func (r *ClientRouter) settle(ctx context.Context) error {
 		l := r.link
 		l.mu.Lock()
 		s, online := l.connectionLocked()
-		kept := l.offline.count()
+		kept, leaving := l.offline.count(), l.leaving
 		l.mu.Unlock()
 		switch {
 		case s != nil:
 			if lost = s.barrier(ctx); lost == nil || ctx.Err() != nil { // answered behind everything that was sent
+				return lost
+			}
+			continue
+		case leaving != nil:
+			if lost = leaving.awaitLeft(ctx); ctx.Err() != nil {
 				return lost
 			}
 			continue

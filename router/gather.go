@@ -133,6 +133,11 @@ func (g *gather) handOver(next segment) {
 	g.reset()
 	if claimed {
 		to.writeClaimed()
+	defer l.mu.Unlock()
+	defer g.reset()
+	s := g.to
+	if s == nil || s != l.sess && s != l.leaving {
+		return
 	}
 }
 

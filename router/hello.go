@@ -36,33 +36,49 @@ func (n *node) features() wire.Features {
 	return f
 }
 
-// sendHello is the client's half. It returns an open session that nobody reads
-// yet; on an error the conn is closed.
-func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string, token wire.Token) (*session, *wire.Welcome, error) {
-	fail := func(err error) (*session, *wire.Welcome, error) {
-		conn.Close()
-		return nil, nil, err
-	}
-	if err := carrier.Handshake(ctx, conn); err != nil {
-		return fail(err)
-	}
-	carrier.SetMaxFrame(conn, max(l.limits.HelloFrame, welcomeFrame))
-	hello := wire.Hello{
+// hello is what a client begins with.
+func (l *link) hello(token wire.Token) *wire.Hello {
+	hello := &wire.Hello{
 		MinVersion: wire.MinVersion, MaxVersion: wire.Version, Role: wire.RoleClient,
 		ID: l.node.id, Name: l.node.nameNow(), Features: l.node.features(), Codecs: codecIDs(l.codecs),
 		Limits: l.offer(), Token: token,
 	}
 	hello.Nodes = fitting(l.node.around(l), len(hello.Append(nil)), helloFrame)
+	return hello
+}
+
+// shake is the client's half of the handshake, up to what the server has chosen,
+// and what it has sent behind that. On an error the conn is closed.
+func (l *link) shake(ctx context.Context, conn carrier.Conn, hello *wire.Hello) (w *wire.Welcome, c codec.Codec, behind []byte, err error) {
+	defer func() {
+		if err != nil {
+			conn.Close()
+		}
+	}()
+	if err := carrier.Handshake(ctx, conn); err != nil {
+		return nil, nil, nil, err
+	}
+	carrier.SetMaxFrame(conn, max(l.limits.HelloFrame, welcomeFrame))
 	if err := conn.Send(ctx, carrier.AppendFrame(nil, hello.Append(nil))); err != nil {
-		return fail(err)
+		return nil, nil, nil, err
 	}
-	welcome, behind, err := receiveWelcome(ctx, conn)
+	if w, behind, err = receiveWelcome(ctx, conn); err != nil {
+		return nil, nil, nil, err
+	}
+	c = findCodec(l.codecs, w.Codec)
+	if c == nil || w.Version < wire.MinVersion || w.Version > wire.Version {
+		return nil, nil, nil, refuse(conn, fmt.Errorf("the server chose codec %q and version %d, which were not offered", w.Codec, w.Version))
+	}
+	return w, c, behind, nil
+}
+
+// sendHello is the client's half. It returns an open session that nobody reads
+// yet; on an error the conn is closed.
+func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string, token wire.Token) (*session, *wire.Welcome, error) {
+	hello := l.hello(token)
+	welcome, c, behind, err := l.shake(ctx, conn, hello)
 	if err != nil {
-		return fail(err)
-	}
-	c := findCodec(l.codecs, welcome.Codec)
-	if c == nil || welcome.Version < wire.MinVersion || welcome.Version > wire.Version {
-		return fail(refuse(conn, fmt.Errorf("the server chose codec %q and version %d, which were not offered", welcome.Codec, welcome.Version)))
+		return nil, nil, err
 	}
 	s := l.newSession(conn, c, address)
 	s.behind = behind

@@ -44,7 +44,7 @@ func (k *keepalive) look() {
 	lim := s.link.limits
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
-	if s.link.sess != s {
+	if s.link.sess != s && s.link.leaving != s {
 		return
 	}
 	if ends := s.writeEnds.Load(); ends != 0 && time.Now().UnixNano() > ends {

@@ -41,6 +41,7 @@ type link struct {
 
 	mu        sync.Mutex
 	sess      *session // nil while there is no connection
+	leaving   *session // a connection that is being left for another, until it is closed
 	closed    bool
 	announced map[*sig.Sender]*announced
 	byNumber  map[uint32]*announced
@@ -186,6 +187,7 @@ func (l *link) SenderDisconnected(s *sig.Sender, reason string) {
 	case l.sess != nil && !a.numbered:
 	case l.sess != nil:
 		l.sess.controlLocked(disconnectFrame(a, reason))
+		l.unsynced = l.unsynced || l.role == wire.RoleClient // a barrier tells that the name is free
 	case l.role == wire.RoleClient && !l.closed && l.offline.has(a):
 		a.left, a.reason = true, reason
 		return
@@ -286,11 +288,12 @@ func (l *link) Detached(rt *sig.Route) {
 	l.node.group.Go(func() { settleAll([]*outRoute{or}) }) // ends at once: settling needs other links' locks
 }
 
-// send sends a control frame on s if that is still the connection.
+// send sends a control frame on s if that is still the connection, or is being
+// left.
 func (l *link) send(s *session, frame []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.sess != s {
+	if l.sess != s && l.leaving != s {
 		return false
 	}
 	s.controlLocked(frame)

@@ -86,6 +86,10 @@ func (l *link) close(s *session) {
 		l.sess = nil
 		l.current.Store(nil)
 	}
+	if l.leaving == s {
+		l.leaving = nil
+		close(s.left)
+	}
 	var routes []*outRoute
 	for _, a := range l.byNumber {
 		for _, or := range a.routes {

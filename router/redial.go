@@ -1,6 +1,9 @@
 package router
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -8,6 +11,62 @@ import (
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
+
+// connectAny tries the addresses in turn, the first one first.
+func (r *ClientRouter) connectAny() (*session, error) {
+	if s := r.connectBetter(); s != nil {
+		return s, nil
+	}
+	var errs []error
+	for _, address := range r.addresses {
+		s, err := r.connect(address)
+		if err == nil {
+			return s, nil
+		}
+		if r.ctx.Err() != nil {
+			return nil, r.ctx.Err()
+		}
+		errs = append(errs, err)
+		r.setState(State{Phase: Connecting, Address: address, Err: err})
+	}
+	return nil, errors.Join(errs...)
+}
+
+// connect takes up a connection. If the server takes this client for another
+// connection of the same node, and it is one that was reached by another address,
+// it is shown the token from there.
+func (r *ClientRouter) connect(address string) (*session, error) {
+	s, err := r.connectAs(address, r.tokens[r.servers[address]])
+	if sig.CodeOf(err) != sig.CodeRing || len(r.tokens) == 0 {
+		return s, err
+	}
+	server, knocked := r.knock(r.ctx, address)
+	token, known := r.tokens[server]
+	if knocked != nil || !known || r.servers[address] == server {
+		return nil, err
+	}
+	r.servers[address] = server
+	return r.connectAs(address, token)
+}
+
+func (r *ClientRouter) connectAs(address string, token wire.Token) (*session, error) {
+	ctx, cancel := context.WithTimeout(r.ctx, r.opts.DialTimeout)
+	defer cancel()
+	conn, err := r.carriers.Dial(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	shake, cancelShake := context.WithTimeout(ctx, r.link.limits.Handshake)
+	defer cancelShake()
+	s, welcome, err := r.link.sendHello(shake, conn, address, token)
+	if err != nil {
+		r.stats.handshakesFailed.Add(1)
+		return nil, fmt.Errorf("connect to %s: %w", address, err)
+	}
+	r.remember(address, welcome.ID, welcome.Token)
+	r.link.node.tell(r.link, append([]wire.Node{{ID: s.peerID, Name: s.peerName}}, welcome.Nodes...))
+	return s, nil
+}
 
 // backoff doubles with each failure, with a jitter of half.
 func (r *ClientRouter) backoff(failures int) time.Duration {

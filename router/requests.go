@@ -23,7 +23,7 @@ type requestTable struct {
 	slots     chan struct{}      // places for asked; capacity is the negotiated MaxRequests
 	ended     bool
 	refuses   bool          // takes no more of the peer's: going down
-	idle      chan struct{} // closed when the peer's are all answered; nil: nobody waits
+	fewer     chan struct{} // closed when one has ended; nil: nobody waits
 }
 
 // refuseMore has what the peer asks from now on refused.
@@ -35,35 +35,51 @@ func (t *requestTable) refuseMore() {
 
 // quiet waits until the answers to the peer's requests are queued, or one of the
 // contexts ends.
-func (t *requestTable) quiet(ctx, session context.Context) {
-	t.mu.Lock()
-	if t.quietLocked() {
+func (t *requestTable) quiet(ctx, session context.Context) { t.await(ctx, session, t.quietLocked) }
+
+// silent is quiet that waits for the answers to ours as well.
+func (t *requestTable) silent(ctx, session context.Context) { t.await(ctx, session, t.silentLocked) }
+
+func (t *requestTable) await(ctx, session context.Context, reached func() bool) {
+	for {
+		t.mu.Lock()
+		if reached() {
+			t.mu.Unlock()
+			return
+		}
+		if t.fewer == nil {
+			t.fewer = make(chan struct{}) // closed by fewerLocked
+		}
+		fewer := t.fewer
 		t.mu.Unlock()
-		return
-	}
-	if t.idle == nil {
-		t.idle = make(chan struct{}) // closed by answered
-	}
-	idle := t.idle
-	t.mu.Unlock()
-	select {
-	case <-idle:
-	case <-ctx.Done():
-	case <-session.Done():
+		select {
+		case <-fewer:
+		case <-ctx.Done():
+			return
+		case <-session.Done():
+			return
+		}
 	}
 }
 
 func (t *requestTable) quietLocked() bool { return len(t.serving)+len(t.passed)+t.answering == 0 }
 
-// answered lets quiet go on when nothing is left: an answer has been queued.
+func (t *requestTable) silentLocked() bool { return t.quietLocked() && len(t.asked) == 0 }
+
+// fewerLocked lets those look again who wait for requests to end.
+func (t *requestTable) fewerLocked() {
+	if t.fewer != nil {
+		close(t.fewer)
+		t.fewer = nil
+	}
+}
+
+// answered says that an answer to the peer has been queued.
 func (t *requestTable) answered() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.answering--
-	if t.idle != nil && t.quietLocked() {
-		close(t.idle)
-		t.idle = nil
-	}
+	t.fewerLocked()
 }
 
 // asked is a request under way to a peer. Its answer goes to a caller of this
@@ -273,6 +289,7 @@ func (t *requestTable) drop(a *asked) bool {
 		return false
 	}
 	delete(t.asked, a.id)
+	t.fewerLocked()
 	return true
 }
 
@@ -282,6 +299,7 @@ func (s *session) onReply(e *wire.Reply) error {
 	t.mu.Lock()
 	a := t.asked[e.ID]
 	delete(t.asked, e.ID)
+	t.fewerLocked()
 	last := t.last
 	t.mu.Unlock()
 	switch {
@@ -352,6 +370,7 @@ func (s *session) failAsked(which func(*asked) bool, err error) {
 			delete(t.asked, id)
 		}
 	}
+	t.fewerLocked()
 	t.mu.Unlock()
 	for _, a := range failed {
 		a.finish(nil, err)

@@ -256,9 +256,10 @@ func (s *session) onConnected(e *wire.Connected) error {
 	l := s.link
 	l.mu.Lock()
 	a := l.byNumber[e.Sender]
+	over := l.leaving == s
 	l.mu.Unlock()
-	if a == nil {
-		return nil // has left meanwhile
+	if a == nil || over {
+		return nil // has left meanwhile, or the connection is being left: the next says it anew
 	}
 	want := make([]bool, len(a.routes))
 	for _, i := range e.Wanted {
@@ -279,6 +280,9 @@ func (s *session) onWant(e *wire.Want) error {
 	l := s.link
 	l.mu.Lock()
 	or := l.byRoute[e.Route]
+	if l.leaving == s {
+		or = nil // the next connection says it anew
+	}
 	if or != nil && e.On {
 		or.turn.Store(e.Turn)
 	}

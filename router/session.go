@@ -52,6 +52,8 @@ type session struct {
 	wrote   time.Time     // when somebody wrote last
 	idle    chan struct{} // closed when everything is written, see drained
 	watch   *keepalive
+	left    chan struct{} // closed when a connection that was left is closed; nil: not left
+	leftErr error         // why the peer may not have taken in all that was sent on it
 
 	// Of the reader alone.
 	in       *routeTable

@@ -127,6 +127,7 @@ type options struct {
 	offline     router.Offline
 	codec       codec.Codec // of a client; default cbor
 	dialTimeout time.Duration
+	returns     time.Duration     // of a client: how often it tries to return to a better address
 	carriers    []carrier.Carrier // of a client, instead of the ones that can fail
 }
 
@@ -190,6 +191,7 @@ func (k *kit) dial(reg *sig.Registry, o options, addrs ...string) *client {
 		Carriers: o.carriers, Codecs: []codec.Codec{o.codec}, Name: reg.Name(),
 		Limits: o.limits, Logger: k.logger(), OnState: c.states.add, Offline: o.offline,
 		MinBackoff: time.Millisecond, MaxBackoff: 50 * time.Millisecond, DialTimeout: o.dialTimeout,
+		Return: o.returns,
 	})
 	k.must(err, "new client router")
 	k.Cleanup(func() { k.must(r.Close(), "P13: close the client "+reg.Name()) })
