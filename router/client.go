@@ -67,7 +67,7 @@ type State struct {
 	Address string   // connected to, or tried last
 	Server  string   // as the server calls itself; while connected
 	Codec   codec.ID // while connected
-	Err     error    // why there is no connection; nil before the first attempt
+	Err     error    // why there is no connection, see also ErrReturning; nil before the first attempt
 	Since   time.Time
 }
 
@@ -176,7 +176,7 @@ func (r *ClientRouter) run() {
 			if lived >= r.opts.Return && (s == r.returned || s.address == r.addresses[0]) {
 				r.hasty = 0
 			}
-			steady = lived >= r.opts.MinBackoff && !thrownOut(err)
+			steady = lived >= r.opts.MinBackoff && !thrownOut(err) || errors.Is(err, ErrReturning)
 			if steady || lived >= r.opts.MaxBackoff {
 				failures = 0
 			}
@@ -251,7 +251,7 @@ func (r *ClientRouter) serve(s *session) error {
 	<-done
 	err := s.cause()
 	if r.better = <-seeking; r.better.address != "" {
-		err = sig.NewError(sig.CodeClosed, "returning to "+r.better.address)
+		err = fmt.Errorf("%w, %s", ErrReturning, r.better.address)
 	}
 	r.log.Info("disconnected", "server", s.describe(), "reason", err)
 	l.close(s)

@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"slices"
@@ -12,6 +13,10 @@ import (
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
+
+// ErrReturning is what State.Err matches when a client has left a connection that
+// worked, because a better address answers.
+var ErrReturning = errors.New("returning to a better address")
 
 // found is an address before the one in use that answers, and which server it is.
 type found struct {

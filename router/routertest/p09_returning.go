@@ -2,6 +2,7 @@ package routertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -128,7 +129,7 @@ func returnToFirst(k *kit) {
 	st.sayUntil(func() bool { return len(connectedTo(c.states.all(), first)) > 0 })
 	st.check(1)
 	for _, state := range c.states.all() {
-		if state.Phase == router.Connecting && state.Err != nil && strings.Contains(state.Err.Error(), "returning to "+first) {
+		if errors.Is(state.Err, router.ErrReturning) && strings.Contains(state.Err.Error(), first) {
 			if stays.connections() != 1 {
 				k.Errorf("P9: a client that has not asked to return has done so: %+v", stays.states.all())
 			}

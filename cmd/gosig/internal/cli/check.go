@@ -43,6 +43,10 @@ func newCheck(a *app) *cobra.Command {
 			  url = "tls://0.0.0.0:7466"
 			  tls = {cert = "router.pem", key = "router.key", ca = "clients-ca.pem"}
 
+			  [uplink]                # makes this an edge router
+			  urls = ["tls://central:7466", "tls://spare:7466"]
+			  return = "30s"          # to the first when it answers again
+
 			  [limits]
 			  frame = "1MiB"
 			  keepalive = "15s"`),
@@ -71,6 +75,7 @@ type checked struct {
 	Log    checkedLog        `json:"log"`
 	Listen []checkedListener `json:"listen"`
 	Uplink []checkedListener `json:"uplink"`
+	Return string            `json:"uplink_return"` // "0s": never
 	Limits []checkedLimit    `json:"limits"`
 }
 
@@ -108,7 +113,9 @@ func effective(c *config.Config) checked {
 	for _, l := range c.Listen {
 		out.Listen = append(out.Listen, checkedListener{l.URL, protection(l)})
 	}
+	out.Return = "0s"
 	if c.Uplink != nil {
+		out.Return = c.Uplink.Return.String()
 		for _, u := range c.Uplink.URLs {
 			out.Uplink = append(out.Uplink, checkedListener{u, uplinkProtection(u, c.Uplink.TLS)})
 		}
@@ -164,6 +171,9 @@ func describe(w io.Writer, file string, c checked) error {
 	}
 	for _, l := range c.Uplink {
 		fmt.Fprintf(tw, "uplink\t%s\t%s\n", l.URL, l.Protection)
+	}
+	if c.Return != "0s" {
+		fmt.Fprintf(tw, "return\tto an earlier uplink, looked for every %s\n", c.Return)
 	}
 	fmt.Fprintf(tw, "\nlimits\n")
 	for _, l := range c.Limits {

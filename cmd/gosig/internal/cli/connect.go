@@ -29,6 +29,7 @@ type clientFlags struct {
 	codecs  []string
 	name    string
 	wait    time.Duration
+	back    time.Duration
 	tls     tlsFlags
 }
 
@@ -38,6 +39,7 @@ func (f *clientFlags) add(cmd *cobra.Command) {
 	codecFlag(cmd, &f.codecs, "codecs to offer, in order of preference (default cbor,json,raw)")
 	fs.StringVar(&f.name, "name", "", "how this client introduces itself (default the host's name)")
 	fs.DurationVar(&f.wait, "wait", 0, "keep trying for so long if no router can be reached")
+	fs.DurationVar(&f.back, "return", 0, "how often to look whether an earlier --connect address answers again, and go back to it (default never)")
 	f.tls.addClient(cmd)
 }
 
@@ -49,6 +51,9 @@ func (f *clientFlags) validate() error {
 		if _, err := config.SchemeOf(addr); err != nil {
 			return usagef("--connect: %v", err)
 		}
+	}
+	if f.back < 0 {
+		return usagef("--return: %v is negative", f.back)
 	}
 	return f.tls.validate()
 }
@@ -77,7 +82,7 @@ func (f *clientFlags) open(ctx context.Context, a *app) (*client, error) {
 	c.reg = sig.New(&sig.Options{Name: name, OnWarning: func(w sig.Warning) { a.notice("warning: %v", w) }})
 	c.cr, err = router.NewClientRouter(c.reg, f.connect, &router.ClientOptions{
 		Carriers: f.tls.carriers(log), Codecs: codecs,
-		Name: name, Logger: log, OnState: c.watch.state, MaxBackoff: slowest,
+		Name: name, Logger: log, OnState: c.watch.state, MaxBackoff: slowest, Return: f.back,
 	})
 	if err != nil {
 		return nil, errors.Join(err, c.reg.Close())
@@ -166,7 +171,11 @@ func (w *watch) failed(s router.State) {
 		return
 	}
 	if w.decided {
-		if !w.lost {
+		switch {
+		case w.lost:
+		case errors.Is(s.Err, router.ErrReturning):
+			w.notice("leaving %s: %v", s.Address, s.Err)
+		default:
 			w.notice("connection to %s lost: %v; connecting again", s.Address, s.Err)
 		}
 		w.lost = true

@@ -24,6 +24,7 @@ type serveFlags struct {
 	listen    []string
 	uplink    []string
 	uplinkCA  string
+	back      time.Duration
 	name      string
 	codecs    []string
 	drain     time.Duration
@@ -82,6 +83,7 @@ func newServe(a *app) *cobra.Command {
 	fs.StringVar(&f.tls.CA, "tls-ca", "", "file with the CA of the clients' certificates: clients need one then")
 	fs.StringArrayVar(&f.uplink, "uplink", nil, "address of a router to join; repeated: tried in turn")
 	fs.StringVar(&f.uplinkCA, "uplink-ca", "", "file with the CA of that router's certificate (default the system's)")
+	fs.DurationVar(&f.back, "return", 0, "how often to look whether an earlier --uplink address answers again, and go back to it (default never)")
 	fs.StringVar(&f.name, "name", "", "how this router introduces itself (default the host's name)")
 	codecFlag(cmd, &f.codecs, "codecs to accept (default cbor,json,raw)")
 	fs.DurationVar(&f.drain, "drain", config.DefaultDrain, "how long connections may end in order")
@@ -111,6 +113,12 @@ func (f *serveFlags) merge(cmd *cobra.Command) (*config.Config, error) {
 		c.Uplink = &config.Uplink{URLs: f.uplink, TLS: config.TLS{CA: f.uplinkCA}}
 	} else if f.uplinkCA != "" {
 		return nil, usagef("--uplink-ca has no effect without --uplink")
+	}
+	if given("return") {
+		if c.Uplink == nil {
+			return nil, usagef("--return has no effect without --uplink")
+		}
+		c.Uplink.Return = config.NewDuration(f.back)
 	}
 	if given("name") {
 		c.Name = f.name
@@ -282,6 +290,7 @@ func (s *server) uplink(codecs []codec.Codec) (err error) {
 	s.cr, err = router.NewClientRouter(s.reg, s.conf.Uplink.URLs, &router.ClientOptions{
 		Carriers: s.carriers(s.conf.Uplink.TLS), Codecs: codecs,
 		Name: routerName(s.conf.Name), Limits: s.conf.Limits.Router(), Logger: s.log,
+		Return: s.conf.Uplink.Return.Duration,
 	})
 	return err
 }

@@ -67,6 +67,9 @@ type Listener struct {
 type Uplink struct {
 	URLs []string `toml:"urls"` // tried in turn
 	TLS  TLS      `toml:"tls"`  // tls:// and wss:// only
+	// Return is how often to look whether an earlier one answers again, and go
+	// back to it; default never.
+	Return Duration `toml:"return"`
 }
 
 // TLS names PEM files. They are read again when they change.

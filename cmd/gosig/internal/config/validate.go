@@ -106,6 +106,10 @@ func (u *Uplink) validate(k *checker) {
 	if len(u.URLs) == 0 {
 		k.fail("uplink", "uplink needs urls, like urls = [\"tcp://central:7465\"]")
 	}
+	k.check("uplink.return", u.Return.err)
+	if u.Return.Duration > 0 && len(u.URLs) == 1 {
+		k.fail("uplink.return", "there is one url: return would have no effect")
+	}
 	encrypted := false
 	for _, addr := range u.URLs {
 		scheme, err := SchemeOf(addr)
@@ -146,7 +150,7 @@ var knownKeys = map[string][]string{
 	"log":        {"level", "format"},
 	"listen":     {"url", "tls"},
 	"listen.tls": {"cert", "key", "ca"},
-	"uplink":     {"urls", "tls"},
+	"uplink":     {"urls", "tls", "return"},
 	"uplink.tls": {"cert", "key", "ca"},
 	"limits":     limitKeys(),
 }
