@@ -95,7 +95,7 @@ func (s *session) resume(ir *inRoute, e *wire.Route) (lapsed, begins bool) {
 	if !ir.lapsed.Load() {
 		return false, false
 	}
-	wanted := ir.wanted() // may need the registry's lock
+	wanted := s.wanted(ir) // needs the registry's lock
 	l := s.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -108,10 +108,16 @@ func (s *session) resume(ir *inRoute, e *wire.Route) (lapsed, begins bool) {
 	return true, wanted
 }
 
-// wanted reports whether anybody wants the route's events now.
-func (ir *inRoute) wanted() bool {
+// wanted reports whether anybody wants the route's events now. Who is just
+// beginning to has its SUBSCRIBE sent on before it is entered in the registry, all
+// under one lock, and the peer's answer may be faster.
+func (s *session) wanted(ir *inRoute) bool {
 	rt := ir.rt.Load()
-	return rt != nil && (rt.HasLocal() || len(rt.Targets()) > 0)
+	if rt == nil {
+		return false
+	}
+	_ = s.link.node.reg.Subscriptions() // waits for the lock
+	return rt.HasLocal() || len(rt.Targets()) > 0
 }
 
 // restart tells the number of the next event to all who get the route's events:

@@ -187,7 +187,7 @@ func (l *link) SenderDisconnected(s *sig.Sender, reason string) {
 	case l.sess != nil && !a.numbered:
 	case l.sess != nil:
 		l.sess.controlLocked(disconnectFrame(a, reason))
-		l.unsynced = l.unsynced || l.role == wire.RoleClient // a barrier tells that the name is free
+		l.askedLocked(l.role == wire.RoleClient) // a barrier tells that the name is free
 	case l.role == wire.RoleClient && !l.closed && l.offline.has(a):
 		a.left, a.reason = true, reason
 		return
