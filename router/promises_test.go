@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,11 +53,14 @@ func TestPromises(t *testing.T) {
 	}
 }
 
-// carriers are those with a medium of their own; a further one is one line.
-var carriers = []struct {
+// medium is a carrier under test.
+type medium struct {
 	name  string
 	setup func(testing.TB) routertest.Setup
-}{
+}
+
+// carriers are those with a medium of their own; a further one is one line.
+var carriers = []medium{
 	{"tcp", overTCP},
 	{"tls", overTLS},
 	{"unix", overUnix},
@@ -90,6 +94,21 @@ func TestFaultyCarriers(t *testing.T) {
 		})
 	}
 	t.Run("mem", func(t *testing.T) { routertest.Faulty(t, overMem, 100) })
+}
+
+// TestTwoCarriers has the publisher on one carrier and the subscriber on another,
+// each carrier at each end once.
+func TestTwoCarriers(t *testing.T) {
+	t.Parallel()
+	from := medium{"mem", overMem}
+	for _, to := range slices.Concat(carriers, []medium{from}) {
+		senders := from
+		t.Run(from.name+" to "+to.name, func(t *testing.T) {
+			t.Parallel()
+			routertest.Between(t, senders.setup, to.setup)
+		})
+		from = to
+	}
 }
 
 func overMem(testing.TB) routertest.Setup {

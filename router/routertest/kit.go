@@ -2,6 +2,7 @@ package routertest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type kit struct {
 	*testing.T
 	world    World
 	setup    Setup
+	far      *Setup          // of the subscribers' side; nil: the same
 	ctx      context.Context // ends with the case, or with patience
 	warnings journal[sig.Warning]
 	log      logBuffer
@@ -50,6 +52,10 @@ func run(t *testing.T, w World, p promise) {
 	})
 	if w.Setup != nil {
 		k.setup = w.Setup(t)
+	}
+	if w.Far != nil {
+		far := w.Far(t)
+		k.far = &far
 	}
 	p.run(k)
 	for _, warning := range k.warnings.all() {
@@ -129,6 +135,7 @@ type options struct {
 	dialTimeout time.Duration
 	returns     time.Duration     // of a client: how often it tries to return to a better address
 	carriers    []carrier.Carrier // of a client, instead of the ones that can fail
+	from        *Setup            // of a client: what it dials with; default: the case's
 }
 
 func (o options) withCodec(c codec.Codec) options {
@@ -168,6 +175,24 @@ func (k *kit) serveAt(reg *sig.Registry, url string, o options) *server {
 	return s
 }
 
+// alsoAt has the server listen by the carriers of another setup as well. They may
+// be for the schemes of the first, with other options.
+func (s *server) alsoAt(setup *Setup) (addr string) {
+	k := s.k
+	k.Helper()
+	set, err := carrier.NewSet(setup.Carriers...)
+	k.must(err, "carriers")
+	ln, err := set.Listen(k.ctx, setup.listen())
+	k.must(err, "listen")
+	served := make(chan error, 1)                                      // one result
+	go func() { served <- s.router.Serve(context.Background(), ln) }() // ends with the router
+	k.Cleanup(func() {
+		k.must(s.router.Close(), "P13: close the server")
+		k.must(<-served, "serve "+ln.Addr())
+	})
+	return ln.Addr()
+}
+
 // client is a registry that joins a server.
 type client struct {
 	k      *kit
@@ -185,7 +210,8 @@ func (k *kit) dial(reg *sig.Registry, o options, addrs ...string) *client {
 		o.codec = cbor.New()
 	}
 	if o.carriers == nil {
-		o.carriers = c.net.around(k.setup.clients())
+		from := cmp.Or(o.from, &k.setup)
+		o.carriers = c.net.around(from.clients())
 	}
 	r, err := router.NewClientRouter(reg, addrs, &router.ClientOptions{
 		Carriers: o.carriers, Codecs: []codec.Codec{o.codec}, Name: reg.Name(),

@@ -50,6 +50,10 @@ func (s *Setup) listen() string {
 type World struct {
 	// Setup makes the carrier, once for each case. Default: a single registry.
 	Setup func(t testing.TB) Setup
+	// Far makes the carrier of the subscribers' side if it is another one: the
+	// server listens on both, or the edge router dials by this one. Such a world
+	// has a Setup as well and is Brief. Default: nil, there is one carrier.
+	Far func(t testing.TB) Setup
 	// Shape says where senders and subscribers are. Default: [Across].
 	Shape Shape
 	// Senders and Subscribers are the codecs that the clients on the two sides
@@ -127,6 +131,25 @@ func Codecs(t *testing.T, setup func(t testing.TB) Setup) {
 			t.Parallel() // most of a case is waiting
 			Promises(t, w)
 		})
+	}
+}
+
+// Between runs the quick promises with the senders' client on one carrier and the
+// subscribers' on another: with each codec, with two different ones, and through a
+// chain of routers whose middle is the second carrier. The setups are called as
+// by [Carrier].
+func Between(t *testing.T, senders, subscribers func(t testing.TB) Setup) {
+	t.Helper()
+	c, j, r := codec.Codec(cbor.New()), codec.Codec(json.New()), codec.Codec(raw.New())
+	for _, w := range []World{
+		{Shape: Across, Senders: c, Subscribers: c},
+		{Shape: Across, Senders: j, Subscribers: j},
+		{Shape: Across, Senders: r, Subscribers: r},
+		{Shape: Across, Senders: j, Subscribers: c},
+		{Shape: Chain, Senders: c, Subscribers: j},
+	} {
+		w.Setup, w.Far, w.Brief = senders, subscribers, true
+		t.Run(w.String(), func(t *testing.T) { Promises(t, w) })
 	}
 }
 
@@ -210,22 +233,26 @@ func (k *kit) open(o options) *sides {
 	}
 	s := &sides{}
 	hub := k.serve("hub", o)
-	join := func(name string, c codec.Codec, addr string) *client {
+	far, farAddr := o, hub.addr
+	if k.far != nil {
+		far.from, farAddr = k.far, hub.alsoAt(k.far)
+	}
+	join := func(name string, o options, c codec.Codec, addr string) *client {
 		cl := k.dial(k.registry(name), o.withCodec(c), addr)
 		s.clients = append(s.clients, cl)
 		return cl
 	}
 	switch k.world.Shape {
 	case Up:
-		s.source, s.to = join("left", k.world.Senders, hub.addr), hub.reg
+		s.source, s.to = join("left", o, k.world.Senders, hub.addr), hub.reg
 	case Down:
-		s.from, s.to = hub.reg, join("right", k.world.Subscribers, hub.addr).reg
+		s.from, s.to = hub.reg, join("right", far, k.world.Subscribers, farAddr).reg
 	case Chain:
 		edge := k.serve("edge", o)
-		s.clients = append(s.clients, k.dial(edge.reg, o.withCodec(k.world.Senders), hub.addr))
-		s.source, s.to = join("left", k.world.Senders, edge.addr), join("right", k.world.Subscribers, hub.addr).reg
+		s.clients = append(s.clients, k.dial(edge.reg, far.withCodec(k.world.Senders), farAddr))
+		s.source, s.to = join("left", o, k.world.Senders, edge.addr), join("right", far, k.world.Subscribers, farAddr).reg
 	default:
-		s.source, s.to = join("left", k.world.Senders, hub.addr), join("right", k.world.Subscribers, hub.addr).reg
+		s.source, s.to = join("left", o, k.world.Senders, hub.addr), join("right", far, k.world.Subscribers, farAddr).reg
 	}
 	if s.source != nil {
 		s.from = s.source.reg
