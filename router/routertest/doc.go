@@ -15,8 +15,9 @@
 //		})
 //	}
 //
-// [Promises] runs them against one [World] of the caller's choice. [Faulty] runs
-// what must hold while connections are held up, stall and are cut.
+// [Promises] runs them against one [World] of the caller's choice. [Between] has a
+// different carrier at each end, for the quick ones. [Faulty] runs what must hold
+// while connections are held up, stall and are cut.
 //
 // # How the cases work
 //

@@ -149,7 +149,10 @@ func Between(t *testing.T, senders, subscribers func(t testing.TB) Setup) {
 		{Shape: Chain, Senders: c, Subscribers: j},
 	} {
 		w.Setup, w.Far, w.Brief = senders, subscribers, true
-		t.Run(w.String(), func(t *testing.T) { Promises(t, w) })
+		t.Run(w.String(), func(t *testing.T) {
+			t.Parallel() // most of a case is waiting
+			Promises(t, w)
+		})
 	}
 }
 
