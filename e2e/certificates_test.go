@@ -74,7 +74,13 @@ func (a *authority) issue(name string, edit func(*x509.Certificate)) (cert, key 
 // server issues a certificate for 127.0.0.1.
 func (a *authority) server() (cert, key string) {
 	a.t.Helper()
-	return a.issue("server", func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)} })
+	return a.serverAt("127.0.0.1")
+}
+
+// serverAt issues a certificate for an address.
+func (a *authority) serverAt(ip string) (cert, key string) {
+	a.t.Helper()
+	return a.issue("server", func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.ParseIP(ip)} })
 }
 
 // elsewhere issues a certificate for a host that this one is not.

@@ -14,4 +14,7 @@
 // order, every gap announced.
 //
 // Nothing here waits for a time: each wait is for a condition.
+//
+// With the build tag lossy there is a test more, over a network that loses
+// packets. It needs Linux, root, and iproute2 ("make e2e-loss").
 package e2e

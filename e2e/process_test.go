@@ -48,7 +48,19 @@ func (o *output) String() string {
 // with the test, if it has not been before.
 func serve(t testing.TB, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(gosig(t), append([]string{"serve"}, args...)...), ended: make(chan struct{})}
+	listeners := 0
+	for _, arg := range args {
+		if arg == "--listen" {
+			listeners++
+		}
+	}
+	return start(t, exec.Command(gosig(t), append([]string{"serve"}, args...)...), listeners)
+}
+
+// start is serve for a command that ends in one of gosig's.
+func start(t testing.TB, cmd *exec.Cmd, listeners int) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	for _, key := range []string{"PATH", "HOME", "TMPDIR"} {
 		p.cmd.Env = append(p.cmd.Env, key+"="+os.Getenv(key))
@@ -61,12 +73,6 @@ func serve(t testing.TB, args ...string) *process {
 		close(p.ended)
 	}()
 	t.Cleanup(p.finish)
-	listeners := 0
-	for _, arg := range args {
-		if arg == "--listen" {
-			listeners++
-		}
-	}
 	await(t, "gosig serve to listen", func() bool {
 		if p.hasEnded() {
 			t.Fatalf("gosig serve has ended: %v\n%s", p.cmd.ProcessState, &p.stderr)
