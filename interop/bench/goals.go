@@ -64,6 +64,16 @@ var goals = map[string]report.Goal{
 	"idle-5000-connects-vs-nats":     atLeast(1.8),
 	"idle-tls-5000-connects-vs-nats": atLeast(1.25),
 
+	"carriers-quic-128B-1to1-vs-floor":        atLeast(0.75),
+	"carriers-quic-1KiB-1to1-vs-floor":        atLeast(0.75),
+	"carriers-quic-8KiB-1to1-vs-floor":        atLeast(0.75),
+	"carriers-quic-64KiB-1to1-vs-floor":       atLeast(0.75),
+	"carriers-quic-request-1-p50-vs-floor":    atMost(1.4),
+	"carriers-quic-idle-1000-memory-vs-floor": atMost(1.15),
+	"carriers-dtls-128B-1to1-vs-floor":        atLeast(0.7),
+	"carriers-dtls-1KiB-1to1-vs-floor":        atLeast(0.7),
+	"carriers-ws-128B-1to1-vs-gosigtcp":       atLeast(0.6),
+
 	"slow-1of100-p99": atMost(1.5),
 
 	"inproc-typed-emit-0-vs-loop":       atMost(1.5),

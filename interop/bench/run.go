@@ -29,8 +29,9 @@ type runner struct {
 }
 
 type serverKey struct {
-	system string
-	secure bool
+	system  string
+	secure  bool
+	carrier string
 }
 
 // served is a server process with its environment for clients.
@@ -73,7 +74,7 @@ func (r *runner) cell(s scenario, system string, repetition int) (report.Figures
 		r.drop(system)
 		defer r.drop(system)
 	}
-	server, err := r.server(system, s.secure)
+	server, err := r.server(serverKey{system, s.secure, s.carrier})
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +129,7 @@ func (r *runner) inprocCell(s scenario, system string) (report.Figures, error) {
 }
 
 // server returns the server process of a system, started when first needed.
-func (r *runner) server(system string, secure bool) (*served, error) {
-	key := serverKey{system, secure}
+func (r *runner) server(key serverKey) (*served, error) {
 	if s := r.servers[key]; s != nil {
 		return s, nil
 	}
@@ -137,11 +137,11 @@ func (r *runner) server(system string, secure bool) (*served, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := peer.Env{Queue: load.Queue}
-	if secure {
+	env := peer.Env{Queue: load.Queue, Carrier: key.carrier}
+	if key.secure {
 		env.Certificates = r.certificates
 	}
-	a, err := p.ask(command{Do: "serve", System: system, Env: env})
+	a, err := p.ask(command{Do: "serve", System: key.system, Env: env})
 	if err != nil {
 		p.stop()
 		return nil, err

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/gosig/gosig/interop/bench/inproc"
 	"github.com/gosig/gosig/interop/bench/load"
+	"github.com/gosig/gosig/interop/bench/peer"
 )
 
 // scenario is one measurement that several systems are put through.
@@ -13,10 +15,11 @@ type scenario struct {
 	spec    load.Spec // without system and addresses
 	systems []string
 	secure  bool
-	awake   bool // keep the CPUs out of their idle state
-	fresh   bool // server and load process of its own for each repetition
-	inproc  bool // a row of package inproc: no spec
-	slower  int  // the measuring takes so many times as long; 0 is 1
+	carrier string // the medium, see peer.Env; "": TCP
+	awake   bool   // keep the CPUs out of their idle state
+	fresh   bool   // server and load process of its own for each repetition
+	inproc  bool   // a row of package inproc: no spec
+	slower  int    // the measuring takes so many times as long; 0 is 1
 }
 
 // Who is compared where. The first system of a scenario is ours.
@@ -24,6 +27,8 @@ var (
 	brokers = []string{"gosig", "nats", "floor", "mangos", "mochi", "nexus"}
 	fastest = []string{"gosig", "nats", "floor"}
 	callees = []string{"gosig", "nats", "floor", "floorecho", "grpc", "grpcstream", "netrpc", "mangos", "nexus"}
+	beside  = []string{"gosig", "floor"}    // the same frames over the bare medium
+	itself  = []string{"gosig", "gosigtcp"} // gosig over its own tcp
 	idlers  = []string{"gosig", "nats", "floor", "mangos", "mochi", "nexus"}
 )
 
@@ -106,9 +111,31 @@ func scenarios() []scenario {
 		scenario{name: "slow-1of100", spec: slow, systems: []string{"gosig", "nats"}, slower: 2},
 		idle(5000, false), idle(5000, true),
 	)
+	all = append(all, carriers()...)
 	for _, row := range inproc.Rows() {
 		all = append(all, scenario{name: inprocPrefix + row.Name, systems: row.Systems, inproc: true})
 	}
+	return all
+}
+
+// carriers lists the scenarios of media other than TCP.
+func carriers() []scenario {
+	var all []scenario
+	add := func(medium string, systems []string, s scenario) {
+		s.name = fmt.Sprintf("carriers-%s-%s", medium, strings.TrimPrefix(s.name, "pubsub-"))
+		s.carrier, s.systems, s.secure = medium, systems, medium == peer.OverQUIC
+		all = append(all, s)
+	}
+	flow := func(size int) scenario { return pubSub(false, size, 1, 1, nil)[0] }
+	for _, size := range []int{128, 1 << 10, 8 << 10, 64 << 10} {
+		add(peer.OverQUIC, beside, flow(size))
+	}
+	add(peer.OverQUIC, beside, requests(1))
+	add(peer.OverQUIC, beside, idle(1000, false))
+	add(peer.OverDTLS, beside, flow(128))
+	add(peer.OverDTLS, beside, flow(1<<10))
+	add(peer.OverDTLS, beside, requests(1))
+	add(peer.OverWS, itself, flow(128))
 	return all
 }
 

@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/dtls"
+	"github.com/gosig/gosig/carrier/quic"
 	"github.com/gosig/gosig/carrier/tcp"
+	"github.com/gosig/gosig/carrier/ws"
 	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/codec/raw"
 	"github.com/gosig/gosig/router"
@@ -19,7 +22,9 @@ import (
 
 // gosig is this project: typed emitters and subscriptions over a router, with
 // the default of every option. The codec is raw, since payloads are bytes here.
-type gosig struct{}
+type gosig struct {
+	tcp bool // whatever the environment says
+}
 
 const (
 	responder sig.Name = "bench/responder"
@@ -29,22 +34,42 @@ const (
 // patience bounds everything that comes before the measuring.
 const patience = 20 * time.Second
 
-func (gosig) Serve(env Env) (string, io.Closer, error) {
+func (g gosig) Serve(env Env) (string, io.Closer, error) {
 	reg := sig.New(nil)
-	opts := &tcp.Options{}
-	url := "tcp://127.0.0.1:0"
-	if env.Secure() {
-		opts.CertFile, opts.KeyFile = env.file(certFile), env.file(keyFile)
-		url = "tls://127.0.0.1:0"
-	}
+	c, scheme := g.carrier(env, true)
 	srv, err := router.NewServerRouter(reg, &router.ServerOptions{
-		Carriers: []carrier.Carrier{tcp.New(opts)}, Codecs: []codec.Codec{raw.New()}, Logger: warnings(),
+		Carriers: []carrier.Carrier{c}, Codecs: []codec.Codec{raw.New()}, Logger: warnings(),
 	})
 	if err != nil {
 		return "", nil, err
 	}
-	address, err := srv.Listen(context.Background(), url)
+	address, err := srv.Listen(context.Background(), scheme+"://127.0.0.1:0")
 	return address, closer(func() error { return errors.Join(srv.Close(), reg.Close()) }), err
+}
+
+// carrier returns what the environment asks for, for one side, and its scheme.
+func (g gosig) carrier(env Env, server bool) (c carrier.Carrier, scheme string) {
+	var cert, key, ca string
+	switch {
+	case env.Secure() && server:
+		cert, key = env.file(certFile), env.file(keyFile)
+	case env.Secure():
+		ca = env.file(certFile)
+	}
+	switch {
+	case g.tcp, env.Carrier == "":
+		if scheme = "tcp"; env.Secure() {
+			scheme = "tls"
+		}
+		return tcp.New(&tcp.Options{CertFile: cert, KeyFile: key, CAFile: ca}), scheme
+	case env.Carrier == OverQUIC:
+		c = quic.New(&quic.Options{CertFile: cert, KeyFile: key, CAFile: ca})
+	case env.Carrier == OverDTLS:
+		c = dtls.New(&dtls.Options{PSKs: map[string][]byte{pskIdentity: psk}})
+	case env.Carrier == OverWS:
+		c = ws.New(nil)
+	}
+	return c, env.Carrier
 }
 
 // gosigClient is a registry and the router that joins it to the server.
@@ -73,20 +98,17 @@ func warnings() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
-// dialGosig joins a registry to the server. What prepare has connected and
-// subscribed is in force there when it returns.
-func dialGosig(env Env, prepare func(*gosigClient) error) (*gosigClient, error) {
-	opts := &tcp.Options{}
-	if env.Secure() {
-		opts.CAFile = env.file(certFile)
-	}
+// dial joins a registry to the server. What prepare has connected and subscribed
+// is in force there when it returns.
+func (g gosig) dial(env Env, prepare func(*gosigClient) error) (*gosigClient, error) {
+	medium, _ := g.carrier(env, false)
 	c := &gosigClient{reg: sig.New(nil)}
 	if err := prepare(c); err != nil {
 		return nil, err
 	}
 	var err error
 	c.router, err = router.NewClientRouter(c.reg, []string{env.Address}, &router.ClientOptions{
-		Carriers: []carrier.Carrier{tcp.New(opts)}, Codecs: []codec.Codec{raw.New()}, Logger: warnings(),
+		Carriers: []carrier.Carrier{medium}, Codecs: []codec.Codec{raw.New()}, Logger: warnings(),
 	})
 	if err != nil {
 		return nil, err
@@ -108,7 +130,7 @@ func (c *gosigClient) connect(name sig.Name, spec sig.Spec) (*sig.Sender, error)
 	return s, err
 }
 
-func (gosig) Connect(env Env) (io.Closer, error) { return dialGosig(env, asItIs) }
+func (g gosig) Connect(env Env) (io.Closer, error) { return g.dial(env, asItIs) }
 
 // gosigPublisher emits on several senders' events in turn.
 type gosigPublisher struct {
@@ -117,10 +139,10 @@ type gosigPublisher struct {
 	next     int
 }
 
-func (gosig) Publish(env Env, topics []Topic) (Publisher, error) {
+func (g gosig) Publish(env Env, topics []Topic) (Publisher, error) {
 	p := &gosigPublisher{}
 	var err error
-	p.gosigClient, err = dialGosig(env, func(c *gosigClient) error { return p.prepare(c, topics) })
+	p.gosigClient, err = g.dial(env, func(c *gosigClient) error { return p.prepare(c, topics) })
 	return p, err
 }
 
@@ -170,29 +192,29 @@ func (p *gosigPublisher) Publish(payload []byte, n int) error {
 	return nil
 }
 
-func (gosig) Subscribe(env Env, topic *Topic, take func([]byte)) (io.Closer, error) {
+func (g gosig) Subscribe(env Env, topic *Topic, take func([]byte)) (io.Closer, error) {
 	sender, event := sig.Name("bench/*"), sig.Name("*")
 	if topic != nil {
 		sender, event = splitTopic(*topic)
 	}
 	// Whoever counts notices what is lost; no warning is needed.
 	opts := &sig.SubscribeOptions{OnLost: func(sig.Lost) {}}
-	return dialGosig(env, func(c *gosigClient) error {
+	return g.dial(env, func(c *gosigClient) error {
 		_, err := sig.Subscribe(c.reg, sender, event, func(ev sig.EventOf[[]byte]) { take(ev.Data) }, opts)
 		return err
 	})
 }
 
-func (gosig) Respond(env Env) (io.Closer, error) {
+func (g gosig) Respond(env Env) (io.Closer, error) {
 	answer := func(_ context.Context, payload []byte) ([]byte, error) { return payload, nil }
-	return dialGosig(env, func(c *gosigClient) error {
+	return g.dial(env, func(c *gosigClient) error {
 		_, err := c.connect(responder, sig.Spec{Requests: map[sig.Name]sig.RequestHandler{echo: sig.Handle(answer)}})
 		return err
 	})
 }
 
-func (gosig) Request(env Env, callers int) ([]Call, io.Closer, error) {
-	c, err := dialGosig(env, asItIs)
+func (g gosig) Request(env Env, callers int) ([]Call, io.Closer, error) {
+	c, err := g.dial(env, asItIs)
 	if err != nil {
 		return nil, nil, err
 	}

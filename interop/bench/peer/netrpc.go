@@ -2,9 +2,7 @@ package peer
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
-	"net"
 	"net/rpc"
 )
 
@@ -32,31 +30,6 @@ func (netRPC) Serve(env Env) (string, io.Closer, error) {
 	}
 	go s.Accept(l) // ends when l is closed
 	return l.Addr().String(), l, nil
-}
-
-// listen opens a listener of the standard library.
-func listen(env Env) (net.Listener, error) {
-	config, err := env.serverTLS()
-	if err != nil {
-		return nil, err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil || config == nil {
-		return l, err
-	}
-	return tls.NewListener(l, config), nil
-}
-
-// dial opens a connection of the standard library.
-func dial(env Env) (net.Conn, error) {
-	config, err := env.clientTLS()
-	if err != nil {
-		return nil, err
-	}
-	if config != nil {
-		return tls.Dial("tcp", env.Address, config)
-	}
-	return net.Dial("tcp", env.Address)
 }
 
 func (netRPC) Connect(env Env) (io.Closer, error)                     { return dial(env) }

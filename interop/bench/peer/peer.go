@@ -20,6 +20,9 @@ type Env struct {
 	Address string
 	// Certificates is a folder made by [WriteCertificates]; "": no TLS.
 	Certificates string
+	// Carrier is the medium below gosig, and below what it is compared with;
+	// "": TCP. [OverQUIC] needs Certificates.
+	Carrier string
 	// Queue is how many messages may be under way: systems that drop what
 	// does not fit get queues of this size.
 	Queue int
@@ -104,6 +107,7 @@ func sameCall(callers int, c Call) []Call {
 // systems lists all of them, by the name that reports use.
 var systems = map[string]System{
 	"gosig":      gosig{},
+	"gosigtcp":   gosig{tcp: true},
 	"nats":       natsSystem{},
 	"mochi":      mochi{},
 	"nexus":      nexus{},

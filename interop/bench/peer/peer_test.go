@@ -13,10 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// serve starts a system's server in this process.
+// serve starts a system's server in this process, over TCP.
 func serve(t *testing.T, sys System, secure bool) Env {
 	t.Helper()
-	env := Env{Queue: 4096}
+	return serveOver(t, sys, "", secure)
+}
+
+func serveOver(t *testing.T, sys System, medium string, secure bool) Env {
+	t.Helper()
+	env := Env{Queue: 4096, Carrier: medium}
 	if secure {
 		env.Certificates = t.TempDir()
 		require.NoError(t, WriteCertificates(env.Certificates))
@@ -82,7 +87,11 @@ func TestPublishDeliversEverythingInOrder(t *testing.T) {
 func publishAndCount(t *testing.T, system string, secure bool) {
 	sys, err := Find(system)
 	require.NoError(t, err)
-	env := serve(t, sys, secure)
+	publishTo(t, sys, serve(t, sys, secure))
+}
+
+func publishTo(t *testing.T, sys System, env Env) {
+	t.Helper()
 	const publishers, each = 2, 500
 	var subs []*numbers
 	for range 3 {
@@ -116,6 +125,35 @@ func publishAndCount(t *testing.T, system string, secure bool) {
 		assert.Zero(t, n.wrong, "out of order or not the ones sent")
 		n.mu.Unlock()
 	}
+}
+
+// TestEveryMedium: gosig, and what it is compared with, over each carrier.
+func TestEveryMedium(t *testing.T) {
+	for _, c := range []struct {
+		medium, system string
+		secure         bool
+	}{
+		{OverQUIC, "gosig", true},
+		{OverQUIC, "floor", true},
+		{OverDTLS, "gosig", false},
+		{OverDTLS, "floor", false},
+		{OverWS, "gosig", false},
+		{OverWS, "gosigtcp", false},
+	} {
+		t.Run(c.medium+"-"+c.system, func(t *testing.T) {
+			sys, err := Find(c.system)
+			require.NoError(t, err)
+			env := serveOver(t, sys, c.medium, c.secure)
+			publishTo(t, sys, env)
+			responder, err := sys.Respond(env)
+			require.NoError(t, err)
+			closeLater(t, responder)
+			requestAndCompare(t, sys, env, 1)
+			requestAndCompare(t, sys, env, 16)
+		})
+	}
+	_, err := dial(Env{Carrier: OverWS})
+	require.ErrorContains(t, err, "nothing is compared")
 }
 
 func TestSubscribeToOneTopic(t *testing.T) {
