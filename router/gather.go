@@ -127,17 +127,12 @@ func (g *gather) control(to *session, or *outRoute, seq uint64, frame []byte) {
 func (g *gather) handOver(next segment) {
 	l := g.link
 	l.mu.Lock()
-	claimed := l.sess != nil && l.sess == g.to && g.queueLocked(l.sess, next)
-	l.mu.Unlock()
 	to := g.to
+	claimed := to != nil && (to == l.sess || to == l.leaving) && g.queueLocked(to, next)
+	l.mu.Unlock()
 	g.reset()
 	if claimed {
 		to.writeClaimed()
-	defer l.mu.Unlock()
-	defer g.reset()
-	s := g.to
-	if s == nil || s != l.sess && s != l.leaving {
-		return
 	}
 }
 
