@@ -55,10 +55,8 @@ type side struct {
 	auth    tls.ClientAuthType
 }
 
-var pskParams = []string{"psk_file", "psk_identity"}
-
 func (c *Carrier) dialSide(addr *url.URL) (*side, error) {
-	query, err := carrier.Query(addr, append(pskParams, certs.DialParams...)...)
+	query, err := carrier.Query(addr, scheme().Names(carrier.Dialing)...)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +99,7 @@ func (s *side) chooseIdentity() error {
 }
 
 func (c *Carrier) listenSide(addr *url.URL) (*side, error) {
-	query, err := carrier.Query(addr, append([]string{"psk_file"}, certs.ListenParams...)...)
+	query, err := carrier.Query(addr, scheme().Names(carrier.Listening)...)
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,7 @@ type conn struct {
 	done     chan struct{}    // closed when the handshakes are over
 	failure  error            // of the handshakes; set before done is closed
 	identity carrier.Identity // set before done is closed
+	security carrier.Security // set before done is closed
 
 	closed    atomic.Bool
 	closeOnce sync.Once
@@ -109,7 +110,7 @@ func (c *conn) shake(start func() (*dtls.Conn, error)) error {
 	if every := c.side.c.opts.KeepAlive; every > 0 {
 		c.chann.watch = newWatch(every, c.chann.assoc, c.link)
 	}
-	c.identity = c.side.identity(&state, c.client)
+	c.identity, c.security = c.side.identity(&state, c.client), securityOf(&state)
 	return nil
 }
 

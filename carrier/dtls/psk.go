@@ -50,6 +50,16 @@ func parseKeys(path string, content []byte) (keys, error) {
 	return all, nil
 }
 
+// ReadKeys reads a file of keys by identity, as [Options.PSKFile] is read: for
+// whoever wants to know of its mistakes before the first handshake.
+func ReadKeys(path string) (map[string][]byte, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return parseKeys(path, content)
+}
+
 // parseKey reads one line. Its errors never show the key.
 func parseKey(line string) (identity string, key []byte, err error) {
 	colon := strings.LastIndexByte(line, ':')
