@@ -133,8 +133,9 @@ func (c *conn) Handshake(ctx context.Context) error {
 		select {
 		case <-c.done:
 		case <-ctx.Done():
+			err := c.unfinished(ctx.Err())
 			c.Close()
-			return fmt.Errorf("DTLS handshake with %s: %w", c.RemoteAddr(), ctx.Err())
+			return fmt.Errorf("DTLS handshake with %s: %w", c.RemoteAddr(), err)
 		}
 	}
 	if c.closed.Load() {

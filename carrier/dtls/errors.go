@@ -59,6 +59,15 @@ func (c *conn) explain(err error) error {
 	return err
 }
 
+// unfinished says what the handshake was waiting for when the time of whoever
+// waited for it was over.
+func (c *conn) unfinished(err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("not finished in time: %s (%w)", c.guess(), err)
+}
+
 func (c *conn) pskAdvice(err error) string {
 	if strings.Contains(err.Error(), "InternalError") || strings.Contains(err.Error(), "UnknownPSKIdentity") {
 		return fmt.Sprintf("it has no key for the identity %q, it seems (its log says more)", c.side.pskID)
