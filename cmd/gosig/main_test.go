@@ -20,6 +20,7 @@ func TestMain(m *testing.M) {
 //	lines N FILE                   write a file with the lines "line 1" ... "line N"
 //	certificates                   write ca.pem, cert.pem and key.pem for 127.0.0.1
 func TestScripts(t *testing.T) {
+	certificates := newCertificates(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -30,7 +31,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": cmdStart, "await": cmdAwait, "signal": cmdSignal, "ended": cmdEnded,
-			"code": cmdCode, "lines": cmdLines, "certificates": cmdCertificates,
+			"code": cmdCode, "lines": cmdLines, "certificates": certificates,
 		},
 	})
 }

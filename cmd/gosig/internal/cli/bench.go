@@ -151,7 +151,7 @@ func (f *benchFlags) embed(ctx context.Context) (end func(), err error) {
 	}
 	reg := sig.New(&sig.Options{Name: "bench"})
 	sr, err := router.NewServerRouter(reg, &router.ServerOptions{
-		Carriers: f.client.tls.carriers(quiet()), Codecs: codecs, Name: "bench", Logger: quiet(),
+		Carriers: f.client.security.carriers(quiet()), Codecs: codecs, Name: "bench", Logger: quiet(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, reg.Close())

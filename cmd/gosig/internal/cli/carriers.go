@@ -46,7 +46,7 @@ func newCarriers(a *app) *cobra.Command {
 			  gosig sub --connect 'tls://router.example:7466?ca=ca.pem&server_name=router'`),
 		Args: args(0, 0, "none"),
 		RunE: func(*cobra.Command, []string) error {
-			lines := schemeLines((&tlsFlags{}).carriers(quiet()))
+			lines := schemeLines((&securityFlags{}).carriers(quiet()))
 			if output == outJSON {
 				for _, l := range lines {
 					if _, err := fmt.Fprintf(a.std.Out, "%s\n", toJSON(l)); err != nil {

@@ -17,7 +17,7 @@ import (
 // Every scheme of every carrier is described, and the parameters it is said to
 // have are those it looks at, no more and no fewer.
 func TestEverySchemeIsDescribed(t *testing.T) {
-	wired := (&tlsFlags{}).carriers(quiet())
+	wired := (&securityFlags{}).carriers(quiet())
 	var schemes []string
 	for _, c := range append(wired, mem.New()) {
 		for _, s := range carrier.Describe(c) {

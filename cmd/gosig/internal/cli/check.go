@@ -19,8 +19,8 @@ func newCheck(a *app) *cobra.Command {
 		Use:   "check FILE",
 		Short: "Say what a configuration means, or where it is wrong",
 		Long: text(`
-			check reads a configuration as "serve --config" does, certificates included, and
-			prints what would be in force: each listener and how it is protected, and each
+			check reads a configuration as "serve --config" does, certificates and keys
+			included, and prints what would be in force: each listener and how it is protected, and each
 			limit, with those marked that the file leaves at their default.
 
 			What is wrong is told as FILE:LINE: reason, and the exit code is 1.`),
@@ -46,6 +46,9 @@ func newCheck(a *app) *cobra.Command {
 			  [uplink]                # makes this an edge router
 			  urls = ["tls://central:7466", "tls://spare:7466"]
 			  return = "30s"          # to the first when it answers again
+			  [[listen]]
+			  url = "dtls://0.0.0.0:7467"
+			  psk_file = "keys.psk"   # a line NAME:KEY for each device
 
 			  [limits]
 			  frame = "1MiB"
@@ -117,7 +120,7 @@ func effective(c *config.Config) checked {
 	if c.Uplink != nil {
 		out.Return = c.Uplink.Return.String()
 		for _, u := range c.Uplink.URLs {
-			out.Uplink = append(out.Uplink, checkedListener{u, uplinkProtection(u, c.Uplink.TLS)})
+			out.Uplink = append(out.Uplink, checkedListener{u, uplinkProtection(u, c.Uplink)})
 		}
 	}
 	for _, l := range c.Limits.Describe() {
@@ -129,30 +132,49 @@ func effective(c *config.Config) checked {
 // protection says who can read along and who can connect.
 func protection(l config.Listener) string {
 	scheme, _ := config.SchemeOf(l.URL) // it has been checked
-	switch {
-	case scheme == "unix":
+	if scheme == "unix" {
 		return "this machine only, mode 0600: this user"
-	case !config.Encrypted(scheme):
-		return "not encrypted, anybody who can reach it"
-	case l.TLS.CA != "":
-		return fmt.Sprintf("TLS 1.3, certificate %s, clients need one of %s", l.TLS.Cert, l.TLS.CA)
-	case l.TLS.Cert != "":
-		return fmt.Sprintf("TLS 1.3, certificate %s, any client", l.TLS.Cert)
 	}
-	return "TLS, as its address says"
+	if !config.Encrypted(scheme) {
+		return "not encrypted, anybody who can reach it"
+	}
+	var clients []string
+	switch {
+	case l.TLS.CA != "":
+		clients = append(clients, fmt.Sprintf("certificate %s, clients need one of %s", l.TLS.Cert, l.TLS.CA))
+	case l.TLS.Cert != "":
+		clients = append(clients, fmt.Sprintf("certificate %s, any client", l.TLS.Cert))
+	}
+	if l.PSKFile != "" {
+		clients = append(clients, "clients with a key of "+l.PSKFile)
+	}
+	if len(clients) == 0 {
+		clients = append(clients, "as its address says")
+	}
+	return version(scheme) + ", " + strings.Join(clients, ", or ")
 }
 
-func uplinkProtection(url string, t config.TLS) string {
+// version is what encrypts the connections of a scheme.
+func version(scheme string) string {
+	if scheme == "dtls" {
+		return "DTLS 1.2"
+	}
+	return "TLS 1.3"
+}
+
+func uplinkProtection(url string, u *config.Uplink) string {
 	scheme, _ := config.SchemeOf(url) // it has been checked
 	switch {
 	case scheme == "unix":
 		return "this machine only"
 	case !config.Encrypted(scheme):
 		return "not encrypted"
-	case t.CA == "":
-		return "TLS 1.3, verified by the system's CAs"
+	case config.TakesKeys(scheme) && u.PSKFile != "":
+		return version(scheme) + ", with a key of " + u.PSKFile
+	case u.TLS.CA == "":
+		return version(scheme) + ", verified by the system's CAs"
 	}
-	return "TLS 1.3, verified by " + t.CA
+	return version(scheme) + ", verified by " + u.TLS.CA
 }
 
 // describe prints it for people.

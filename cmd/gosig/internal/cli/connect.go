@@ -31,6 +31,11 @@ type clientFlags struct {
 	wait    time.Duration
 	back    time.Duration
 	tls     tlsFlags
+	connect  []string
+	codecs   []string
+	name     string
+	wait     time.Duration
+	security securityFlags
 }
 
 func (f *clientFlags) add(cmd *cobra.Command) {
@@ -41,6 +46,8 @@ func (f *clientFlags) add(cmd *cobra.Command) {
 	fs.DurationVar(&f.wait, "wait", 0, "keep trying for so long if no router can be reached")
 	fs.DurationVar(&f.back, "return", 0, "how often to look whether an earlier --connect address answers again, and go back to it (default never)")
 	f.tls.addClient(cmd)
+	f.security.addClient(cmd)
+	completesAddress(cmd, "connect")
 }
 
 func (f *clientFlags) validate() error {
@@ -56,6 +63,7 @@ func (f *clientFlags) validate() error {
 		return usagef("--return: %v is negative", f.back)
 	}
 	return f.tls.validate()
+	return f.security.validate()
 }
 
 // client is a registry that is joined to a router.
@@ -83,6 +91,8 @@ func (f *clientFlags) open(ctx context.Context, a *app) (*client, error) {
 	c.cr, err = router.NewClientRouter(c.reg, f.connect, &router.ClientOptions{
 		Carriers: f.tls.carriers(log), Codecs: codecs,
 		Name: name, Logger: log, OnState: c.watch.state, MaxBackoff: slowest, Return: f.back,
+		Carriers: f.security.carriers(log), Codecs: codecs,
+		Name: name, Logger: log, OnState: c.watch.state, MaxBackoff: slowest,
 	})
 	if err != nil {
 		return nil, errors.Join(err, c.reg.Close())

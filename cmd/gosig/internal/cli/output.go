@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gosig/gosig/cmd/gosig/internal/config"
 )
 
 // Output formats of -o.
@@ -30,6 +32,21 @@ func outputFlag(cmd *cobra.Command, to *string, def string) {
 func completes(cmd *cobra.Command, flag string, words ...string) {
 	// It fails only for a flag that does not exist, or twice.
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// completesAddress offers the beginnings of addresses; the rest is the user's.
+func completesAddress(cmd *cobra.Command, flags ...string) {
+	for _, flag := range flags {
+		_ = cmd.RegisterFlagCompletionFunc(flag, addresses) // as above
+	}
+}
+
+func addresses(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var all []string
+	for _, s := range config.Schemes {
+		all = append(all, s+"://")
+	}
+	return all, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
 }
 
 // choice is a flag that takes one of a few words.

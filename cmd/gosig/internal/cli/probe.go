@@ -13,12 +13,12 @@ import (
 
 // probeFlags are what "probe" can be told.
 type probeFlags struct {
-	codecs  []string
-	name    string
-	tls     tlsFlags
-	timeout time.Duration
-	pings   int
-	output  string
+	codecs   []string
+	name     string
+	security securityFlags
+	timeout  time.Duration
+	pings    int
+	output   string
 }
 
 func newProbe(a *app) *cobra.Command {
@@ -31,7 +31,8 @@ func newProbe(a *app) *cobra.Command {
 
 			  resolve   where the address leads
 			  connect   the two ends of the connection
-			  secure    TLS: version, cipher, the router's certificate and its expiry
+			  secure    TLS or DTLS: version, cipher, the router's certificate and its
+			            expiry, or the identity of the pre-shared key
 			  hello     gosig's handshake: protocol, codec, the router, who it takes us
 			            for, the limits and features in force
 			  ping      round trips through the router's reader
@@ -46,17 +47,19 @@ func newProbe(a *app) *cobra.Command {
 		Example: text(`
 			  gosig probe ` + DefaultAddress + `
 			  gosig probe tls://router.example:7466 --tls-ca ca.pem
+			  gosig probe dtls://router.example:7467 --psk-file my.psk
 			  gosig probe unix:///run/gosig.sock -o json
 
 			  # wait for a router, in a script
 			  until gosig probe ` + DefaultAddress + ` --timeout 1s >/dev/null; do sleep 1; done`),
-		Args: args(1, 1, "one: the router's address"),
-		RunE: func(cmd *cobra.Command, args []string) error { return runProbe(cmd.Context(), a, &f, args[0]) },
+		Args:              args(1, 1, "one: the router's address"),
+		ValidArgsFunction: addresses,
+		RunE:              func(cmd *cobra.Command, args []string) error { return runProbe(cmd.Context(), a, &f, args[0]) },
 	}
 	codecFlag(cmd, &f.codecs, "codecs to offer, in order of preference (default cbor,json,raw)")
 	fs := cmd.Flags()
 	fs.StringVar(&f.name, "name", "", "how the probe introduces itself (default the host's name)")
-	f.tls.addClient(cmd)
+	f.security.addClient(cmd)
 	fs.DurationVarP(&f.timeout, "timeout", "t", 5*time.Second, "longest time for one step")
 	fs.IntVarP(&f.pings, "pings", "n", 5, "round trips to measure")
 	outputFlag(cmd, &f.output, outText)
@@ -67,7 +70,7 @@ func runProbe(ctx context.Context, a *app, f *probeFlags, addr string) error {
 	if _, err := config.SchemeOf(addr); err != nil {
 		return usagef("%v", err)
 	}
-	if err := f.tls.validate(); err != nil {
+	if err := f.security.validate(); err != nil {
 		return err
 	}
 	if f.timeout <= 0 || f.pings < 1 || f.pings > 1000 {
@@ -78,7 +81,7 @@ func runProbe(ctx context.Context, a *app, f *probeFlags, addr string) error {
 		return usagef("--codec: %v", err)
 	}
 	opts := probe.Options{
-		Carriers: f.tls.carriers(quiet()), Name: routerName(f.name), Timeout: f.timeout, Pings: f.pings,
+		Carriers: f.security.carriers(quiet()), Name: routerName(f.name), Timeout: f.timeout, Pings: f.pings,
 	}
 	for _, c := range codecs {
 		opts.Codecs = append(opts.Codecs, string(c.ID()))

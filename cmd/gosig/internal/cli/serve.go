@@ -7,9 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"sync"
-	"time"
-
-	"github.com/spf13/cobra"
 
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/cmd/gosig/internal/config"
@@ -230,16 +227,12 @@ func (s *server) start(ctx context.Context) error {
 }
 
 func (s *server) listen(ctx context.Context, l config.Listener) (carrier.Listener, error) {
-	set, err := carrier.NewSet(s.carriers(l.TLS)...)
+	access := securityFlags{TLS: l.TLS, pskFile: l.PSKFile}
+	set, err := carrier.NewSet(access.carriers(s.log)...)
 	if err != nil {
 		return nil, err
 	}
 	return set.Listen(ctx, l.URL)
-}
-
-func (s *server) carriers(t config.TLS) []carrier.Carrier {
-	flags := tlsFlags{TLS: t}
-	return flags.carriers(s.log)
 }
 
 func (s *server) serve(ln carrier.Listener) {
@@ -287,8 +280,10 @@ func (s *server) uplink(codecs []codec.Codec) (err error) {
 	if s.conf.Uplink == nil {
 		return nil
 	}
-	s.cr, err = router.NewClientRouter(s.reg, s.conf.Uplink.URLs, &router.ClientOptions{
-		Carriers: s.carriers(s.conf.Uplink.TLS), Codecs: codecs,
+	u := s.conf.Uplink
+	access := securityFlags{TLS: u.TLS, pskFile: u.PSKFile, pskIdentity: u.PSKIdentity}
+	s.cr, err = router.NewClientRouter(s.reg, u.URLs, &router.ClientOptions{
+		Carriers: access.carriers(s.log), Codecs: codecs,
 		Name: routerName(s.conf.Name), Limits: s.conf.Limits.Router(), Logger: s.log,
 		Return: s.conf.Uplink.Return.Duration,
 	})

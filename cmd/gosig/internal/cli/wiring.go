@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/dtls"
+	"github.com/gosig/gosig/carrier/quic"
 	"github.com/gosig/gosig/carrier/tcp"
 	"github.com/gosig/gosig/carrier/ws"
 	"github.com/gosig/gosig/cmd/gosig/internal/config"
@@ -16,33 +18,43 @@ import (
 	"github.com/gosig/gosig/codec/raw"
 )
 
-// tlsFlags are the settings of tls:// and wss:// addresses.
-type tlsFlags struct {
+// securityFlags are the settings of addresses that are encrypted: files with
+// certificates or with pre-shared keys, never the keys themselves.
+type securityFlags struct {
 	config.TLS
-	serverName string
+	serverName  string
+	pskFile     string
+	pskIdentity string
 }
 
 // addClient adds the flags of a client.
-func (t *tlsFlags) addClient(cmd *cobra.Command) {
+func (s *securityFlags) addClient(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.StringVar(&t.CA, "tls-ca", "", "file with the CA of the router's certificate (default the system's)")
-	fs.StringVar(&t.Cert, "tls-cert", "", "file with this client's certificate, for routers that ask for one")
-	fs.StringVar(&t.Key, "tls-key", "", "file with the key of --tls-cert")
-	fs.StringVar(&t.serverName, "tls-name", "", "name in the router's certificate (default the host of its address)")
+	fs.StringVar(&s.CA, "tls-ca", "", "file with the CA of the router's certificate (default the system's)")
+	fs.StringVar(&s.Cert, "tls-cert", "", "file with this client's certificate, for routers that ask for one")
+	fs.StringVar(&s.Key, "tls-key", "", "file with the key of --tls-cert")
+	fs.StringVar(&s.serverName, "tls-name", "", "name in the router's certificate (default the host of its address)")
+	fs.StringVar(&s.pskFile, "psk-file", "", "file with the pre-shared key of this client, for dtls:// in place of certificates: a line NAME:KEY, the key in hexadecimal")
+	fs.StringVar(&s.pskIdentity, "psk-identity", "", "which NAME of --psk-file to be (default the only one)")
 }
 
-func (t *tlsFlags) validate() error {
-	if (t.Cert == "") != (t.Key == "") {
+func (s *securityFlags) validate() error {
+	if (s.Cert == "") != (s.Key == "") {
 		return usagef("--tls-cert and --tls-key go together")
 	}
 	return nil
 }
 
 // carriers are those that addresses on the command line may name.
-func (t *tlsFlags) carriers(log *slog.Logger) []carrier.Carrier {
+func (s *securityFlags) carriers(log *slog.Logger) []carrier.Carrier {
 	return []carrier.Carrier{
-		tcp.New(&tcp.Options{CertFile: t.Cert, KeyFile: t.Key, CAFile: t.CA, ServerName: t.serverName, Logger: log}),
-		ws.New(&ws.Options{CertFile: t.Cert, KeyFile: t.Key, CAFile: t.CA, ServerName: t.serverName, Logger: log}),
+		tcp.New(&tcp.Options{CertFile: s.Cert, KeyFile: s.Key, CAFile: s.CA, ServerName: s.serverName, Logger: log}),
+		quic.New(&quic.Options{CertFile: s.Cert, KeyFile: s.Key, CAFile: s.CA, ServerName: s.serverName, Logger: log}),
+		dtls.New(&dtls.Options{
+			CertFile: s.Cert, KeyFile: s.Key, CAFile: s.CA, ServerName: s.serverName,
+			PSKFile: s.pskFile, PSKIdentity: s.pskIdentity, Logger: log,
+		}),
+		ws.New(&ws.Options{CertFile: s.Cert, KeyFile: s.Key, CAFile: s.CA, ServerName: s.serverName, Logger: log}),
 	}
 }
 

@@ -60,7 +60,12 @@ type Log struct {
 // Listener is one address clients may connect to.
 type Listener struct {
 	URL string `toml:"url"`
-	TLS TLS    `toml:"tls"` // tls:// and wss:// only, and needed there
+	// TLS is for tls://, quic://, wss:// and dtls://, and needed there; for
+	// dtls:// PSKFile will do.
+	TLS TLS `toml:"tls"`
+	// PSKFile names a file with the pre-shared keys of clients, for dtls://:
+	// a line "identity:key" for each, the key in hexadecimal.
+	PSKFile string `toml:"psk_file"`
 }
 
 // Uplink is the router that this one joins as a client.
@@ -70,6 +75,11 @@ type Uplink struct {
 	// Return is how often to look whether an earlier one answers again, and go
 	// back to it; default never.
 	Return Duration `toml:"return"`
+	TLS  TLS      `toml:"tls"`  // tls://, quic://, wss:// and dtls:// only
+	// PSKFile and PSKIdentity are for dtls://, in place of certificates: a file
+	// as a listener's, and whose key of it to use, by default the only one.
+	PSKFile     string `toml:"psk_file"`
+	PSKIdentity string `toml:"psk_identity"`
 }
 
 // TLS names PEM files. They are read again when they change.
@@ -143,15 +153,16 @@ func explain(file string, err error) error {
 
 func (c *Config) resolve(folder string) {
 	for i := range c.Listen {
-		c.Listen[i].TLS.resolve(folder)
+		l := &c.Listen[i]
+		resolve(folder, &l.TLS.Cert, &l.TLS.Key, &l.TLS.CA, &l.PSKFile)
 	}
-	if c.Uplink != nil {
-		c.Uplink.TLS.resolve(folder)
+	if u := c.Uplink; u != nil {
+		resolve(folder, &u.TLS.Cert, &u.TLS.Key, &u.TLS.CA, &u.PSKFile)
 	}
 }
 
-func (t *TLS) resolve(folder string) {
-	for _, p := range []*string{&t.Cert, &t.Key, &t.CA} {
+func resolve(folder string, paths ...*string) {
+	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}

@@ -33,10 +33,22 @@ url = "tls://0.0.0.0:7466"
 cert = "c.pem"
 key = "k.pem"
 
+[[listen]]
+url = "dtls://0.0.0.0:7467"
+psk_file = "keys.psk"
+
+[[listen]]
+url = "ws://127.0.0.1:0"
+
+[[listen]]
+url = "ws://127.0.0.1:0"
+
 [uplink]
-urls = ["tls://central:7466", "unix:///run/gosig.sock"]
+urls = ["tls://central:7466", "unix:///run/gosig.sock", "wss://central/gosig", "dtls://central:7467"]
 tls = {ca = "/etc/ca.pem"}
 return = "30s"
+psk_file = "my.psk"
+psk_identity = "edge-1"
 `))
 	require.NoError(t, err)
 	assert.Equal(t, "plant", c.Name)
@@ -45,8 +57,10 @@ return = "30s"
 	assert.Equal(t, "debug", string(c.Log.Level))
 	assert.Equal(t, FormatJSON, c.Log.Format)
 	assert.Equal(t, Listener{URL: "tls://0.0.0.0:7466", TLS: TLS{Cert: "c.pem", Key: "k.pem"}}, c.Listen[1])
+	assert.Equal(t, Listener{URL: "dtls://0.0.0.0:7467", PSKFile: "keys.psk"}, c.Listen[2])
 	assert.Equal(t, "/etc/ca.pem", c.Uplink.TLS.CA)
 	assert.Equal(t, 30*time.Second, c.Uplink.Return.Duration)
+	assert.Equal(t, []string{"my.psk", "edge-1"}, []string{c.Uplink.PSKFile, c.Uplink.PSKIdentity})
 }
 
 func TestParseBadSaysWhere(t *testing.T) {
@@ -76,11 +90,20 @@ func TestParseBadSaysWhere(t *testing.T) {
 		{"no carrier", "[[listen]]\nurl = \"smoke://hill:1\"\n", `f:2: no carrier for smoke://; there are tcp://`},
 		{"tls without certificate", "[[listen]]\nurl = \"tcp://a:1\"\n[[listen]]\nurl = \"tls://a:1\"\n", `f:4: tls://a:1 needs a certificate and its key`},
 		{"tls settings for tcp", "[[listen]]\nurl = \"tcp://a:1\"\n[listen.tls]\ncert = \"x\"\n", `f:3: tcp://a:1 is not encrypted`},
+		{"quic without certificate", "[[listen]]\nurl = \"quic://a:1\"\n", `f:2: quic://a:1 needs a certificate and its key`},
+		{"wss with half a certificate", "[[listen]]\nurl = \"wss://a:1\"\ntls.cert = \"x\"\n", `f:2: wss://a:1 needs a certificate and its key`},
+		{"dtls with nothing", "[[listen]]\nurl = \"dtls://a:1\"\n", `f:2: dtls://a:1 needs keys or a certificate: psk_file (--psk-file)`},
+		{"dtls with half a certificate", "[[listen]]\nurl = \"dtls://a:1\"\npsk_file = \"x\"\ntls.cert = \"x\"\n", `f:4: dtls://a:1 needs a certificate and its key: give both`},
+		{"keys for tls", "[[listen]]\nurl = \"tls://a:1?cert=x&key=x\"\npsk_file = \"x\"\n", `f:3: tls://a:1?cert=x&key=x takes no pre-shared keys`},
+		{"identity of a listener", "[[listen]]\nurl = \"dtls://a:1\"\npsk_identity = \"x\"\n", `f:3: unknown key "listen.psk_identity"; known here: url, tls, psk_file`},
+		{"ws without a port", "[[listen]]\nurl = \"ws://a/path\"\n", `f:2: "ws://a/path" has no port`},
+		{"uplink keys without effect", "[uplink]\nurls = [\"tls://a:1\"]\npsk_identity = \"x\"\n", `f:1: none of the urls is a dtls://`},
 		{"listed twice", "[[listen]]\nurl = \"tcp://a:1\"\n[[listen]]\nurl = \"tcp://a:1\"\n", `f:4: tcp://a:1 is listed twice`},
 		{"uplink without urls", "[uplink]\n", `f:1: uplink needs urls`},
 		{"uplink tls without effect", "[uplink]\nurls = [\"tcp://a:1\"]\ntls = {ca = \"x\"}\n", `f:3: none of the urls is a tls://`},
 		{"uplink return without effect", "[uplink]\nurls = [\"tcp://a:1\"]\nreturn = \"30s\"\n", `f:3: there is one url: return would have no effect`},
 		{"uplink return without unit", "[uplink]\nurls = [\"tcp://a:1\", \"tcp://b:1\"]\nreturn = \"30\"\n", `f:3: uplink.return: "30" is no duration`},
+		{"uplink tls without effect", "[uplink]\nurls = [\"tcp://a:1\"]\ntls = {ca = \"x\"}\n", `f:3: none of the urls is one of tls://`},
 		{"uplink half a certificate", "[uplink]\nurls = [\"tls://a:1\"]\ntls.cert = \"x\"\n", `tls.cert and tls.key go together`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -109,6 +132,25 @@ func TestLoadResolvesFilesFromItsOwnFolder(t *testing.T) {
 
 	_, err = Load(filepath.Join(dir, "absent.toml"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestFilesOfKeysAreRead(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "gosig.toml")
+	load := func(keys string) error {
+		text := "[[listen]]\nurl = \"dtls://a:1\"\npsk_file = \"my.psk\"\n" +
+			"[uplink]\nurls = [\"dtls://b:1\"]\npsk_file = \"my.psk\"\npsk_identity = \"press-1\"\n"
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "my.psk"), []byte(keys), 0o600))
+		_, err := Load(path)
+		return err
+	}
+	require.NoError(t, load("press-1:000102030405060708090a0b0c0d0e0f\n"))
+	err := load("press-1:0001\n")
+	require.ErrorIs(t, err, ErrInvalid)
+	assert.ErrorContains(t, err, path+":3: cannot use keys: "+filepath.Join(dir, "my.psk")+", line 1: ")
+	assert.ErrorContains(t, load("# nobody yet\n"), "has none; write a line NAME:KEY")
+	assert.ErrorContains(t, load("press-2:000102030405060708090a0b0c0d0e0f\n"), path+`:6: cannot use keys: `+filepath.Join(dir, "my.psk")+` has none for the identity "press-1"`)
 }
 
 func TestSizeIsReadAsItIsWritten(t *testing.T) {

@@ -10,13 +10,6 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// Schemes are those of the carriers the binary has for listening and for
-// connecting from a command line.
-var Schemes = []string{"tcp", "tls", "unix", "ws", "wss"}
-
-// Encrypted reports whether addresses of a scheme need certificates.
-func Encrypted(scheme string) bool { return scheme == "tls" || scheme == "wss" }
-
 // checker collects what is wrong, with the place.
 type checker struct {
 	file  string
@@ -51,7 +44,7 @@ func (c *Config) validate(file string, at lines) error {
 	for i, l := range c.Listen {
 		key := fmt.Sprintf("listen.%d", i)
 		l.validate(k, key)
-		if l.URL != "" && seen[l.URL] && !strings.HasSuffix(l.URL, ":0") {
+		if l.URL != "" && seen[l.URL] && !anyPort(l.URL) {
 			k.fail(key+".url", "%s is listed twice", l.URL)
 		}
 		seen[l.URL] = true
@@ -84,22 +77,35 @@ func (l *Listener) validate(k *checker, key string) {
 		k.fail(key+".url", "%v", err)
 		return
 	}
-	if !Encrypted(scheme) && l.TLS != (TLS{}) {
-		k.fail(key+".tls", "%s is not encrypted: tls settings belong to a tls:// or wss:// listener", l.URL)
+	u, _ := url.Parse(l.URL) // SchemeOf has done so
+	q := u.Query()
+	certificate := (l.TLS.Cert != "" || q.Has("cert")) && (l.TLS.Key != "" || q.Has("key"))
+	keys := l.PSKFile != "" || q.Has("psk_file")
+	if scheme != "unix" && u.Port() == "" {
+		k.fail(key+".url", "%q has no port; write it like %s://127.0.0.1:7465", l.URL, scheme)
 	}
-	if Encrypted(scheme) && !l.hasCertificate() {
-		k.fail(key+".url", "%s needs a certificate and its key: tls.cert and tls.key", l.URL)
+	if !Encrypted(scheme) && l.TLS != (TLS{}) {
+		k.fail(key+".tls", "%s is not encrypted: tls settings belong to a listener of %s", l.URL, EncryptedSchemes())
+	}
+	if !TakesKeys(scheme) && l.PSKFile != "" {
+		k.fail(key+".psk_file", "%s takes no pre-shared keys: psk_file belongs to a dtls:// listener", l.URL)
+	}
+	switch {
+	case certificate || !Encrypted(scheme):
+	case !TakesKeys(scheme):
+		k.fail(key+".url", "%s needs a certificate and its key: tls.cert and tls.key, or --tls-cert and --tls-key", l.URL)
+	case l.TLS != (TLS{}):
+		k.fail(key+".tls.cert", "%s needs a certificate and its key: give both tls.cert and tls.key, or psk_file alone", l.URL)
+	case !keys:
+		k.fail(key+".url", "%s needs keys or a certificate: psk_file (--psk-file) with a line NAME:KEY for each client, or tls.cert and tls.key (--tls-cert and --tls-key)", l.URL)
 	}
 }
 
-// hasCertificate is about the file's settings, or the same in the address.
-func (l *Listener) hasCertificate() bool {
-	u, err := url.Parse(l.URL)
-	if err != nil {
-		return false
-	}
-	q := u.Query()
-	return (l.TLS.Cert != "" || q.Has("cert")) && (l.TLS.Key != "" || q.Has("key"))
+// anyPort reports whether the system chooses the port: such an address may be
+// listed twice.
+func anyPort(addr string) bool {
+	u, err := url.Parse(addr)
+	return err == nil && u.Port() == "0"
 }
 
 func (u *Uplink) validate(k *checker) {
@@ -111,22 +117,28 @@ func (u *Uplink) validate(k *checker) {
 		k.fail("uplink.return", "there is one url: return would have no effect")
 	}
 	encrypted := false
+	encrypted, keys := false, false
 	for _, addr := range u.URLs {
 		scheme, err := SchemeOf(addr)
 		if err != nil {
 			k.fail("uplink.urls", "%v", err)
 		}
 		encrypted = encrypted || Encrypted(scheme)
+		keys = keys || TakesKeys(scheme)
 	}
 	if !encrypted && u.TLS != (TLS{}) && len(u.URLs) > 0 {
-		k.fail("uplink.tls", "none of the urls is a tls:// or wss:// address: tls settings would have no effect")
+		k.fail("uplink.tls", "none of the urls is one of %s: tls settings would have no effect", EncryptedSchemes())
+	}
+	if !keys && (u.PSKFile != "" || u.PSKIdentity != "") && len(u.URLs) > 0 {
+		k.fail("uplink.psk_file", "none of the urls is a dtls:// address: psk_file and psk_identity would have no effect")
 	}
 	if (u.TLS.Cert == "") != (u.TLS.Key == "") {
 		k.fail("uplink.tls", "tls.cert and tls.key go together")
 	}
 }
 
-// SchemeOf checks an address as far as that is possible without dialling it.
+// SchemeOf checks an address as far as that is possible without dialling it. The
+// ports of the web need not be said.
 func SchemeOf(addr string) (string, error) {
 	u, err := url.Parse(addr)
 	if err != nil || u.Scheme == "" || u.Opaque != "" {
@@ -138,7 +150,7 @@ func SchemeOf(addr string) (string, error) {
 	switch {
 	case u.Scheme == "unix" && (u.Host != "" || len(u.Path) < 2):
 		return "", fmt.Errorf("%q has no absolute path; write it like unix:///run/gosig.sock", addr)
-	case u.Scheme != "unix" && u.Port() == "":
+	case u.Scheme != "unix" && u.Port() == "" && !strings.HasPrefix(u.Scheme, "ws"):
 		return "", fmt.Errorf("%q has no port; write it like %s://127.0.0.1:7465", addr, u.Scheme)
 	}
 	return u.Scheme, nil
@@ -148,9 +160,10 @@ func SchemeOf(addr string) (string, error) {
 var knownKeys = map[string][]string{
 	"":           {"name", "codecs", "drain", "log", "listen", "uplink", "limits"},
 	"log":        {"level", "format"},
-	"listen":     {"url", "tls"},
+	"listen":     {"url", "tls", "psk_file"},
 	"listen.tls": {"cert", "key", "ca"},
 	"uplink":     {"urls", "tls", "return"},
+	"uplink":     {"urls", "tls", "psk_file", "psk_identity"},
 	"uplink.tls": {"cert", "key", "ca"},
 	"limits":     limitKeys(),
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"strings"
 	"syscall"
 
 	"github.com/gosig/gosig/carrier"
@@ -32,7 +33,7 @@ func hint(step, url string, err error) string {
 	if errors.Is(err, syscall.ECONNREFUSED) || step == Resolve && errors.Is(err, fs.ErrNotExist) {
 		return "is a router listening there? start one with: gosig serve --listen " + url
 	}
-	if h := silenceHint(step, err); h != "" {
+	if h := silenceHint(step, url, err); h != "" {
 		return h
 	}
 	if step == Hello && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, carrier.ErrProtocol)) {
@@ -59,13 +60,18 @@ func certificateHint(err error) string {
 }
 
 // silenceHint is about who cannot be found or does not answer.
-func silenceHint(step string, err error) string {
+func silenceHint(step, url string, err error) string {
 	var dns *net.DNSError
+	keyed := strings.HasPrefix(url, "dtls:")
 	switch {
 	case errors.As(err, &dns):
 		return "is the name spelt right, and does this host's resolver know it?"
 	case !errors.Is(err, context.DeadlineExceeded):
 		return ""
+	case step == Connect && (keyed || strings.HasPrefix(url, "quic:")):
+		return "is the host up, and the UDP port open in its firewall? A port of quic:// does not answer dtls://, nor the other way round"
+	case step == Secure && keyed:
+		return "with --psk-file the key may be wrong, which a DTLS peer never says: compare it on both sides"
 	case step == Connect:
 		return "is the host up, and the port open in its firewall?"
 	case step == Secure:

@@ -81,6 +81,7 @@ type run struct {
 	addr   string
 	url    *url.URL
 	conn   carrier.Conn
+	unsafe error // why the handshake failed, where it is part of connecting
 	line   *line
 }
 

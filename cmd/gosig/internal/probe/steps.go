@@ -60,7 +60,7 @@ func resolvePath(s *Step, path string) error {
 
 // Connected are the two ends of the connection.
 type Connected struct {
-	Local  string `json:"local"`
+	Local  string `json:"local"` // "" if the handshake that is part of connecting failed
 	Remote string `json:"remote"`
 }
 
@@ -70,7 +70,14 @@ func (r *run) connect(ctx context.Context, s *Step) error {
 		return err
 	}
 	if r.conn, err = set.Dial(ctx, r.url.String()); err != nil {
-		return err
+		if _, about := asCertificate(err); !about {
+			return err
+		}
+		// The medium makes its handshake while it connects. What has failed
+		// is the next step.
+		r.unsafe = err
+		s.Connect = &Connected{Remote: r.report.URL}
+		return nil
 	}
 	s.Connect = &Connected{Local: r.conn.LocalAddr(), Remote: r.conn.RemoteAddr()}
 	return nil
@@ -101,10 +108,14 @@ type Certificate struct {
 const soon = 14 * 24 * time.Hour
 
 func (r *run) secure(ctx context.Context, s *Step) error {
-	err := carrier.Handshake(ctx, r.conn)
-	s.Secure = &Secured{Confidential: r.conn.Traits().Confidential}
+	err := r.unsafe
+	s.Secure = &Secured{}
+	if err == nil {
+		err = carrier.Handshake(ctx, r.conn)
+		s.Secure.Confidential = r.conn.Traits().Confidential
+	}
 	if err != nil {
-		s.Secure.Certificate = refused(err)
+		s.Secure.Certificate, _ = asCertificate(err)
 		return err
 	}
 	id, _ := carrier.IdentityOf(r.conn)
@@ -124,13 +135,26 @@ func (r *run) secure(ctx context.Context, s *Step) error {
 	return nil
 }
 
-// refused is the certificate that a failed handshake was about.
-func refused(err error) *Certificate {
-	var v *tls.CertificateVerificationError
-	if errors.As(err, &v) && len(v.UnverifiedCertificates) > 0 {
-		return certificate(v.UnverifiedCertificates[0])
+// asCertificate reports whether a handshake failed for the router's
+// certificate, and which it was if that is known.
+func asCertificate(err error) (*Certificate, bool) {
+	var (
+		verification *tls.CertificateVerificationError
+		authority    x509.UnknownAuthorityError
+		host         x509.HostnameError
+		invalid      x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &verification) && len(verification.UnverifiedCertificates) > 0:
+		return certificate(verification.UnverifiedCertificates[0]), true
+	case errors.As(err, &authority) && authority.Cert != nil:
+		return certificate(authority.Cert), true
+	case errors.As(err, &host) && host.Certificate != nil:
+		return certificate(host.Certificate), true
+	case errors.As(err, &invalid) && invalid.Cert != nil:
+		return certificate(invalid.Cert), true
 	}
-	return nil
+	return nil, false
 }
 
 func certificate(c *x509.Certificate) *Certificate {

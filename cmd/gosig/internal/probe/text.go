@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/gosig/gosig/carrier/dtls"
 )
 
 // Text is a step for people: its name, how long it took, and what it found, in
@@ -15,7 +17,7 @@ func (s *Step) Text() string {
 	case s.Resolve != nil:
 		lines = s.Resolve.text()
 	case s.Connect != nil:
-		lines = []string{s.Connect.Local + " -> " + s.Connect.Remote}
+		lines = []string{strings.TrimSpace(s.Connect.Local + " -> " + s.Connect.Remote)}
 	case s.Secure != nil:
 		lines = s.Secure.text(s.OK)
 	case s.Hello != nil:
@@ -65,7 +67,11 @@ func (s *Secured) text(ok bool) []string {
 		lines = append(lines, fmt.Sprintf("certificate %s, for %s", c.Subject, names),
 			fmt.Sprintf("signed by %s, expires %s (%s)", c.Issuer, stamp(c.NotAfter), fromNow(c.NotAfter)))
 	}
-	if s.Identity != "" {
+	switch {
+	case s.Identity == "":
+	case s.Method == dtls.Method: // both sides have the same identity
+		lines = append(lines, fmt.Sprintf("the router has the key of %s (%s)", s.Identity, s.Method))
+	default:
 		lines = append(lines, fmt.Sprintf("the router is %s (%s)", s.Identity, s.Method))
 	}
 	return lines

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+
+	"github.com/gosig/gosig/carrier/dtls"
 )
 
 // checkFiles reads the files that the configuration names: a certificate that
@@ -13,9 +15,11 @@ func (c *Config) checkFiles(file string, at lines) error {
 	k := &checker{file: file, lines: at}
 	for i, l := range c.Listen {
 		k.files(fmt.Sprintf("listen.%d.tls", i), l.TLS)
+		k.keys(fmt.Sprintf("listen.%d.psk_file", i), l.PSKFile, "")
 	}
-	if c.Uplink != nil {
-		k.files("uplink.tls", c.Uplink.TLS)
+	if u := c.Uplink; u != nil {
+		k.files("uplink.tls", u.TLS)
+		k.keys("uplink.psk_file", u.PSKFile, u.PSKIdentity)
 	}
 	return k.err()
 }
@@ -36,5 +40,21 @@ func (k *checker) files(key string, t TLS) {
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
 		k.fail(key+".ca", "cannot use CA: no certificate in %s", t.CA)
+	}
+}
+
+// keys reads a file of keys, and looks for that of an identity if one is named.
+func (k *checker) keys(key, path, identity string) {
+	if path == "" {
+		return
+	}
+	all, err := dtls.ReadKeys(path)
+	switch {
+	case err != nil:
+		k.fail(key, "cannot use keys: %v", err)
+	case len(all) == 0:
+		k.fail(key, "cannot use keys: %s has none; write a line NAME:KEY for each client, the key by: openssl rand -hex 32", path)
+	case identity != "" && all[identity] == nil:
+		k.fail(key, "cannot use keys: %s has none for the identity %q", path, identity)
 	}
 }
