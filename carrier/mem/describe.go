@@ -6,7 +6,7 @@ import "github.com/gosig/gosig/carrier"
 func info() carrier.SchemeInfo {
 	return carrier.SchemeInfo{
 		Scheme: "mem", Syntax: "mem://name",
-		Protects: "in process",
+		Protects: "staying within the process",
 		Proves:   "?as=name when dialling",
 		Params: []carrier.Param{
 			{Name: "as", Use: carrier.Dialing, Meaning: "who the dialler is"},

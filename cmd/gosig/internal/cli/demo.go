@@ -16,13 +16,17 @@ func newDemo(a *app) *cobra.Command {
 	var last time.Duration
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show a router on several carriers with something happening on each",
+		Short: "Show a router on every carrier at once, and who hears whom",
 		Long: text(`
-			demo runs a router in this process, listening on tcp://, unix://, tls:// and
-			mem:// at once. Four senders, each on a connection of its own, emit what this
-			host really measures; viewers on other connections print what reaches them,
-			with the carrier and codec it came by. A request is answered, a sender leaves
-			and returns. At the end it says what has happened and what to try next.
+			demo runs a router in this process that listens on tcp://, tls://, unix://,
+			quic://, dtls://, ws://, wss:// and mem:// at once, with a certificate and keys
+			made for the run. On each carrier there is a client that emits what this host
+			really measures and hears what all the others emit; each event is printed by one
+			of those who got it, with the carriers and codecs on its way. Requests are
+			answered, a sender leaves and returns.
+
+			At the end it says who has heard how many events of whom. The exit code is 1, and
+			the error names the carrier, if one fails or an event has not arrived everywhere.
 
 			It needs nothing: no file, no network, no other process.`),
 		Example: text(`

@@ -1,6 +1,6 @@
-// Package demo is "gosig demo": a router on four carriers in one process, with
-// senders that measure this host on connections of their own and viewers that
-// print what reaches them. Everything it shows went through the router.
+// Package demo is "gosig demo": a router in this process that listens on every
+// carrier there is, and a client on each that measures this host and hears what
+// all the others emit. Everything it shows went through the router.
 //
 //	err := demo.Run(ctx, demo.Options{Out: os.Stdout, For: 10 * time.Second})
 package demo
@@ -26,18 +26,16 @@ type Options struct {
 }
 
 // longestTick is the time between two rounds of measuring.
-const longestTick = time.Second
+const longestTick = 2 * time.Second
 
 // patience bounds what takes no time unless something is broken.
 const patience = 10 * time.Second
 
-// Run shows the demo until its time is over or ctx ends, and then says what
-// has happened. It is an error if something that was emitted did not arrive.
+// Run shows the demo until its time is over or ctx ends, and then says who has
+// heard whom. It is an error, which names the carrier, if one fails or something
+// that was emitted did not arrive everywhere.
 func Run(ctx context.Context, opts Options) (err error) {
-	if opts.Program == "" {
-		opts.Program = "gosig"
-	}
-	d := &demo{opts: opts, screen: newScreen(opts.Out)}
+	d := newDemo(opts)
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err := d.build(ctx); err != nil {
 		return err
@@ -52,13 +50,19 @@ type demo struct {
 	opts     Options
 	screen   *screen
 	hub      *hub
-	viewers  []*viewer
 	stations []*station
 	asked    int
 }
 
-// build starts the router, then those who look, then those who measure: so the
-// viewers see the senders come.
+func newDemo(opts Options) *demo {
+	if opts.Program == "" {
+		opts.Program = "gosig"
+	}
+	return &demo{opts: opts, screen: newScreen(opts.Out)}
+}
+
+// build starts the router and the clients. All of them listen before the first
+// sender comes: so everybody sees everybody come.
 func (d *demo) build(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -66,45 +70,19 @@ func (d *demo) build(ctx context.Context) (err error) {
 		return err
 	}
 	d.introduce()
-	for _, s := range seats {
-		v, err := d.hub.seat(ctx, s, d.screen, d.label)
-		if err != nil {
-			return err
-		}
-		d.viewers = append(d.viewers, v)
-	}
 	for _, p := range posts {
-		s, err := d.hub.post(ctx, p)
+		s, err := d.hub.newStation(ctx, p, d.screen)
 		if err != nil {
 			return err
 		}
 		d.stations = append(d.stations, s)
 	}
-	return nil
-}
-
-// label says by which carrier and codec a sender is connected.
-func (d *demo) label(sender sig.Name) string {
-	for _, p := range posts {
-		if p.sender == sender {
-			return "(" + p.scheme + ", " + p.codec + ")"
+	for _, s := range d.stations {
+		if err := s.join(ctx); err != nil {
+			return fmt.Errorf("carrier %s: %w", s.post.scheme, err)
 		}
 	}
-	return "(another shell)"
-}
-
-func (d *demo) introduce() {
-	s := d.screen
-	s.Printf("A router in this process listens on\n")
-	for _, addr := range d.hub.addrs {
-		s.Printf("  %s\n", addr)
-	}
-	tcp := d.hub.addr("tcp")
-	s.Printf("While it runs, try in another shell\n")
-	s.Printf("  %s sub --connect %s\n", d.opts.Program, tcp)
-	s.Printf("  %s ls --connect %s\n", d.opts.Program, tcp)
-	s.Printf("  %s request --connect %s host/memory now\n", d.opts.Program, tcp)
-	s.Printf("  %s emit --connect %s --sender me hello '\"world\"'\n\n", d.opts.Program, tcp)
+	return nil
 }
 
 // play lets things happen until the time is over.
@@ -134,6 +112,10 @@ func (d *demo) play(ctx context.Context) error {
 // round measures once, and tells the next piece of the story: a request, a
 // sender that leaves, and its return.
 func (d *demo) round(ctx context.Context, n int) error {
+	if err := d.failed(); err != nil {
+		return err
+	}
+	d.screen.round()
 	for _, s := range d.stations {
 		if err := s.emit(); err != nil {
 			return err
@@ -141,76 +123,69 @@ func (d *demo) round(ctx context.Context, n int) error {
 	}
 	last := d.stations[len(d.stations)-1]
 	switch n % 10 {
-	case 1:
-		return d.ask(ctx)
 	case 2:
 		return last.leave("restarting")
 	case 4:
 		return last.join(ctx)
+	case 1, 3, 5, 7, 9:
+		return d.ask(ctx, n)
 	}
 	return nil
 }
 
-// ask makes a viewer ask a station: from one connection, through the router,
-// to another and back.
-func (d *demo) ask(ctx context.Context) error {
-	from, to := d.viewers[0], posts[1]
+// ask makes one client ask another: from one carrier, through the router, to
+// another and back. It is always another pair.
+func (d *demo) ask(ctx context.Context, n int) error {
+	count := len(d.stations)
+	from := d.stations[3*n%count]
+	to := d.stations[(3*n+count/2)%count]
+	if to.sender == nil { // it has left for a while
+		to = d.stations[(3*n+1)%count]
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	reply, err := sig.Call[any](ctx, from.reg, to.sender, "now", nil)
+	reply, err := sig.Call[any](ctx, from.reg, to.post.sender, "now", nil)
 	if err != nil {
-		return fmt.Errorf("request %s now: %w", to.sender, err)
+		return fmt.Errorf("carrier %s: request %s now: %w", from.post.scheme, to.post.sender, err)
 	}
 	d.asked++
-	d.screen.line("request", to.sender, d.label(to.sender), from.seat.String(), "now", reply)
+	d.screen.line("reply", to.post.sender, to.post.String(), from.post.String(), "now: "+brief(reply, to.show))
 	return nil
 }
 
-// finish lets all senders leave and waits until every viewer has seen it: what
-// was emitted before has arrived by then, since nothing overtakes.
+// failed says which carriers have failed, and why.
+func (d *demo) failed() error {
+	var all []error
+	for _, s := range d.stations {
+		all = append(all, s.failure())
+	}
+	return errors.Join(all...)
+}
+
+// finish lets all senders leave, waits until everybody has seen it, and says who
+// has heard whom.
 func (d *demo) finish() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	emitted := 0
+	if err := d.failed(); err != nil {
+		return err
+	}
+	d.screen.end()
 	for _, s := range d.stations {
-		emitted += s.emitted
-		if err := s.shutdown(ctx); err != nil {
-			return fmt.Errorf("%s: %w", s.post.sender, err)
+		if err := s.leave("the demo ends"); err != nil {
+			return fmt.Errorf("carrier %s: %w", s.post.scheme, err)
 		}
 	}
-	for _, v := range d.viewers {
-		if err := v.awaitEnd(ctx); err != nil {
-			return fmt.Errorf("%s has not seen everybody leave: %w", v.seat, err)
-		}
+	var missing error
+	for _, s := range d.stations {
+		missing = errors.Join(missing, s.awaitEnd(ctx))
 	}
-	return d.summary(emitted)
-}
-
-func (d *demo) summary(emitted int) error {
-	s, c := d.screen, d.screen.counts()
-	s.Printf("\n%d senders on %d carriers emitted %d events; %d arrived, %d were lost.\n", len(posts), len(posts), emitted, c.events, c.lost)
-	answered := "requests were"
-	if d.asked == 1 {
-		answered = "request was"
-	}
-	s.Printf("%d times a sender connected, %d times one disconnected; %d %s answered.\n", c.connects, c.disconnects, d.asked, answered)
-	s.Printf("Next, a router of your own:\n")
-	s.Printf("  %s serve --listen tcp://127.0.0.1:7465\n", d.opts.Program)
-	s.Printf("  %s sub --connect tcp://127.0.0.1:7465\n", d.opts.Program)
-	s.Printf("  %s emit --connect tcp://127.0.0.1:7465 --sender me hello '\"world\"'\n", d.opts.Program)
-	s.Printf("  %s --help\n", d.opts.Program)
-	if c.events+c.lost < emitted {
-		return fmt.Errorf("%d events have neither arrived nor been announced as lost", emitted-c.events-c.lost)
-	}
-	return s.err()
+	return d.summary(missing)
 }
 
 func (d *demo) close() error {
 	for _, s := range d.stations {
 		s.close()
-	}
-	for _, v := range d.viewers {
-		v.close()
 	}
 	if d.hub == nil {
 		return nil

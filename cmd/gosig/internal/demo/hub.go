@@ -11,8 +11,11 @@ import (
 	"strings"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/dtls"
 	"github.com/gosig/gosig/carrier/mem"
+	"github.com/gosig/gosig/carrier/quic"
 	"github.com/gosig/gosig/carrier/tcp"
+	"github.com/gosig/gosig/carrier/ws"
 	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/codec/cbor"
 	"github.com/gosig/gosig/codec/json"
@@ -20,13 +23,13 @@ import (
 	"github.com/gosig/gosig/sig"
 )
 
-// hub is the router in the middle.
+// hub is the router in the middle, which listens on every carrier.
 type hub struct {
 	reg     *sig.Registry
 	server  *router.ServerRouter
 	clients []carrier.Carrier // for those who connect to it
 	addrs   []string          // as one connects to them
-	folder  string            // of the unix socket
+	secrets *secrets
 	log     *slog.Logger
 }
 
@@ -37,34 +40,53 @@ func startHub(ctx context.Context) (h *hub, err error) {
 			err = errors.Join(err, h.close())
 		}
 	}()
-	if h.folder, err = os.MkdirTemp("", "gosig-demo-"); err != nil {
-		return nil, err
-	}
-	cert, roots, err := newCertificate()
-	if err != nil {
+	if h.secrets, err = newSecrets(); err != nil {
 		return nil, err
 	}
 	network := mem.New()
-	h.clients = []carrier.Carrier{network, tcp.New(&tcp.Options{CAs: roots, Logger: h.log})}
+	s := h.secrets
+	h.clients = []carrier.Carrier{
+		tcp.New(&tcp.Options{CAs: s.roots, Logger: h.log}),
+		quic.New(&quic.Options{CAs: s.roots, Logger: h.log}),
+		dtls.New(&dtls.Options{PSKs: s.keys, PSKIdentity: demoIdentity, Logger: h.log}),
+		ws.New(&ws.Options{CAs: s.roots, Logger: h.log}),
+		network,
+	}
 	h.reg = sig.New(&sig.Options{Name: "demo"})
 	h.server, err = router.NewServerRouter(h.reg, &router.ServerOptions{
-		Carriers: []carrier.Carrier{network, tcp.New(&tcp.Options{Certificate: &cert, Logger: h.log})},
-		Codecs:   []codec.Codec{cbor.New(), json.New()},
-		Name:     "demo", Logger: h.log,
+		Carriers: []carrier.Carrier{
+			tcp.New(&tcp.Options{Certificate: &s.cert, Logger: h.log}),
+			quic.New(&quic.Options{Certificate: &s.cert, Logger: h.log}),
+			dtls.New(&dtls.Options{PSKs: s.keys, Logger: h.log}),
+			ws.New(&ws.Options{Certificate: &s.cert, Logger: h.log}),
+			network,
+		},
+		Codecs: []codec.Codec{cbor.New(), json.New()},
+		Name:   "demo", Logger: h.log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, addr := range []string{
-		"tcp://127.0.0.1:0", "unix://" + filepath.ToSlash(filepath.Join(h.folder, "gosig.sock")), "tls://127.0.0.1:0", "mem://demo",
-	} {
+	return h, h.listen(ctx)
+}
+
+// listen opens a listener for each post.
+func (h *hub) listen(ctx context.Context) error {
+	for _, p := range posts {
+		addr := p.scheme + "://127.0.0.1:0"
+		switch p.scheme {
+		case "unix":
+			addr = "unix://" + filepath.ToSlash(filepath.Join(h.secrets.folder, "gosig.sock"))
+		case "mem":
+			addr = "mem://demo"
+		}
 		real, err := h.server.Listen(ctx, addr)
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("carrier %s: %w", p.scheme, err)
 		}
 		h.addrs = append(h.addrs, real)
 	}
-	return h, nil
+	return nil
 }
 
 // addr is where the router listens with that scheme.
@@ -77,33 +99,71 @@ func (h *hub) addr(scheme string) string {
 	return ""
 }
 
-// connection is one registry that is joined to the hub.
+// protects is what a carrier says of its scheme.
+func (h *hub) protects(scheme string) string {
+	for _, c := range h.clients {
+		for _, info := range carrier.Describe(c) {
+			if info.Scheme == scheme {
+				return info.Protects
+			}
+		}
+	}
+	return ""
+}
+
+// connection is one registry that is joined to the hub. The first failure of its
+// carrier is kept.
 type connection struct {
 	reg    *sig.Registry
 	client *router.ClientRouter
+	scheme string
+	intact context.Context // ends, with its cause, when the connection fails
+	fail   context.CancelCauseFunc
 }
 
 func (h *hub) connect(ctx context.Context, name, scheme, codecName string) (*connection, error) {
 	codecs := map[string]codec.Codec{"json": json.New(), "cbor": cbor.New()}
-	c := &connection{reg: sig.New(&sig.Options{Name: name})}
+	c := &connection{reg: sig.New(&sig.Options{Name: name}), scheme: scheme}
+	c.intact, c.fail = context.WithCancelCause(context.Background())
 	var err error
 	c.client, err = router.NewClientRouter(c.reg, []string{h.addr(scheme)}, &router.ClientOptions{
-		Carriers: h.clients, Codecs: []codec.Codec{codecs[codecName]}, Name: name, Logger: h.log,
+		Carriers: h.clients, Codecs: []codec.Codec{codecs[codecName]}, Name: name, Logger: h.log, OnState: c.state,
 	})
 	if err != nil {
+		c.fail(err)
 		return nil, errors.Join(err, c.reg.Close())
 	}
-	if err := c.client.WaitConnected(ctx); err != nil {
-		c.close()
-		return nil, fmt.Errorf("connect %s by %s: %w", name, scheme, err)
+	waiting, stop := context.WithCancel(ctx)
+	defer context.AfterFunc(c.intact, stop)()
+	defer stop()
+	if err = c.client.WaitConnected(waiting); err == nil {
+		return c, nil
 	}
-	return c, nil
+	err = errors.Join(c.failure(), ctx.Err(), err)
+	c.close()
+	return nil, fmt.Errorf("connect %s by %s: %w", name, scheme, err)
+}
+
+// state notes a connection that cannot be made, or was lost.
+func (c *connection) state(s router.State) {
+	if s.Phase == router.Connecting && s.Err != nil {
+		c.fail(s.Err)
+	}
+}
+
+// failure is why the carrier has failed; nil if it has not.
+func (c *connection) failure() error {
+	if c.intact.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("carrier %s: %w", c.scheme, context.Cause(c.intact))
 }
 
 // close ends the connection without waiting; safe to call again.
 func (c *connection) close() {
 	_ = c.client.Close() // the end of a demo has nobody to tell
 	_ = c.reg.Close()
+	c.fail(nil)
 }
 
 func (h *hub) close() error {
@@ -113,8 +173,8 @@ func (h *hub) close() error {
 	if h.reg != nil {
 		_ = h.reg.Close()
 	}
-	if h.folder == "" {
+	if h.secrets == nil {
 		return nil
 	}
-	return os.RemoveAll(h.folder)
+	return os.RemoveAll(h.secrets.folder)
 }

@@ -1,5 +1,5 @@
-// Package host measures the machine it runs on: processor, memory, load and
-// network counters, as the system itself counts them.
+// Package host measures the machine it runs on: processor, memory, load, network,
+// kernel and sockets, as the system itself counts them.
 //
 // On Linux the numbers are read from /proc and describe the whole machine. On
 // other systems they come from the Go runtime and describe this process only.
@@ -37,6 +37,9 @@ type Meter struct {
 	cpu     cpuTimes
 	net     Net
 	netRead time.Time
+
+	kernel     Kernel
+	kernelRead time.Time
 }
 
 // New returns a Meter for this host.
@@ -49,6 +52,7 @@ func New() *Meter {
 	// again there and is returned there.
 	_, _ = m.CPU()
 	_, _ = m.Net()
+	_, _ = m.Kernel()
 	return m
 }
 

@@ -63,6 +63,31 @@ func TestNetSumsInterfacesAndTellsRates(t *testing.T) {
 	assert.Equal(t, 0.0, got.TxBytesPerSecond)
 }
 
+func TestKernelTellsRates(t *testing.T) {
+	proc := fstest.MapFS{"stat": file("cpu 1 2 3 4\nctxt 1000\nbtime 5\nprocesses 10\n")}
+	clock := time.Unix(1000, 0)
+	m := &Meter{proc: proc, now: func() time.Time { return clock }}
+	got, err := m.Kernel()
+	require.NoError(t, err)
+	assert.Equal(t, Kernel{Switches: 1000, Forks: 10, Source: SourceProc}, got)
+	clock = clock.Add(2 * time.Second)
+	proc["stat"] = file("ctxt 1500\nprocesses 16\n")
+	got, err = m.Kernel()
+	require.NoError(t, err)
+	assert.Equal(t, Kernel{SwitchesPerSecond: 250, ForksPerSecond: 3, Switches: 1500, Forks: 16, Source: SourceProc}, got)
+}
+
+func TestSockets(t *testing.T) {
+	m := &Meter{proc: fstest.MapFS{"net/sockstat": file("sockets: used 42\nTCP: inuse 5 orphan 0 tw 1\nUDP: inuse 2 mem 1\nRAW: inuse 0\n")}}
+	got, err := m.Sockets()
+	require.NoError(t, err)
+	assert.Equal(t, Sockets{All: 42, TCP: 5, UDP: 2, Source: SourceProc}, got)
+	m = &Meter{proc: fstest.MapFS{}}
+	got, err = m.Sockets()
+	require.NoError(t, err)
+	assert.Contains(t, got.Source, "no sockstat")
+}
+
 func TestBrokenFilesAreErrorsNotNumbers(t *testing.T) {
 	for _, row := range []struct{ name, file, text string }{
 		{"empty stat", "stat", ""},
@@ -72,6 +97,11 @@ func TestBrokenFilesAreErrorsNotNumbers(t *testing.T) {
 		{"short loadavg", "loadavg", "0.1 0.2"},
 		{"words in loadavg", "loadavg", "a b c d"},
 		{"short net/dev", "net/dev", "lo: 1 2 3\n"},
+		{"no ctxt in stat", "kernel", "cpu 1 2 3 4\nprocesses 1\n"},
+		{"words in ctxt", "kernel", "ctxt many\nprocesses 1\n"},
+		{"short sockstat", "net/sockstat", "sockets: used 3\nTCP: inuse 1\n"},
+		{"words in sockstat", "net/sockstat", "sockets: used many\n"},
+		{"empty uptime", "uptime", ""},
 		{"words in net/dev", "net/dev", "lo: a 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -84,6 +114,13 @@ func TestBrokenFilesAreErrorsNotNumbers(t *testing.T) {
 				_, err = m.Memory()
 			case "loadavg":
 				_, err = m.Load()
+			case "kernel":
+				m.proc = fstest.MapFS{"stat": file(row.text)}
+				_, err = m.Kernel()
+			case "net/sockstat":
+				_, err = m.Sockets()
+			case "uptime":
+				_, err = m.Uptime()
 			default:
 				_, err = m.Net()
 			}
@@ -100,6 +137,16 @@ func TestWithoutProcTheSourceSaysSo(t *testing.T) {
 	require.NoError(t, err)
 	load, err := m.Load()
 	require.NoError(t, err)
+	up, err := m.Uptime()
+	require.NoError(t, err)
+	assert.Equal(t, SourceRuntime, up.Source)
+	assert.Positive(t, up.UpSeconds)
+	kernel, err := m.Kernel()
+	require.NoError(t, err)
+	assert.Contains(t, kernel.Source, SourceRuntime)
+	sockets, err := m.Sockets()
+	require.NoError(t, err)
+	assert.Contains(t, sockets.Source, SourceRuntime)
 	assert.Equal(t, SourceRuntime, cpu.Source)
 	assert.Equal(t, SourceRuntime, mem.Source)
 	assert.Equal(t, SourceRuntime, load.Source)
@@ -120,5 +167,16 @@ func TestThisHost(t *testing.T) {
 	require.NoError(t, err)
 	_, err = m.Net()
 	require.NoError(t, err)
+	_, err = m.Kernel()
+	require.NoError(t, err)
+	_, err = m.Sockets()
+	require.NoError(t, err)
+	up, err := m.Uptime()
+	require.NoError(t, err)
+	assert.Positive(t, up.UpSeconds)
+	process, err := m.Process()
+	require.NoError(t, err)
+	assert.Positive(t, process.Goroutines)
+	assert.Positive(t, process.HeapBytes)
 	assert.NotZero(t, m.Info().Cores)
 }
