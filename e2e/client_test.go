@@ -71,7 +71,7 @@ func join(t testing.TB, c codec.ID, addrs []string, edit func(*router.ClientOpti
 	cl := &client{warnings: &warnings{}}
 	cl.Registry = sig.New(&sig.Options{Name: t.Name(), OnWarning: cl.warnings.add})
 	opts := &router.ClientOptions{
-		Codecs: []codec.Codec{codecs[c]}, Carriers: []carrier.Carrier{tcp.New(&tcp.Options{Logger: silent})},
+		Codecs: []codec.Codec{codecs[c]}, Carriers: wired(),
 		Logger: silent, OnState: cl.onState, MinBackoff: 5 * time.Millisecond, MaxBackoff: 100 * time.Millisecond,
 	}
 	if edit != nil {

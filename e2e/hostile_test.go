@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/certs/certstest"
 	"github.com/gosig/gosig/router"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
@@ -130,10 +131,10 @@ func badBytes(t *testing.T, addrs []string, logged func(pattern string)) (violat
 // TestBadBytesForTLS: the same where TLS is expected.
 func TestBadBytesForTLS(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
-	cert, key := ca.server()
+	ca := certstest.New(t, "CA")
+	cert, key := ca.Server()
 	p := serve(t, append(configured(t, impatientLimits), "--listen", "tls://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key)...)
-	beside := honest(t, p.addrs[0]+"?ca="+ca.file)
+	beside := honest(t, p.addrs[0]+"?ca="+ca.File)
 	for _, c := range []struct{ name, bytes, log string }{
 		{"HTTP", "GET / HTTP/1.1\r\nHost: example\r\n\r\n", "the peer does not speak TLS: use tls:// on both sides, or tcp:// on both"},
 		{"a HELLO in plain text", string(framed(hello())), "the peer does not speak TLS"},

@@ -56,15 +56,11 @@ type site struct {
 	dial func(t testing.TB, c codec.ID, edit func(*router.ClientOptions)) *client
 }
 
-// sites has a server on each carrier: "gosig serve" on tcp, tls and unix, and a
-// server of this process on mem.
+// sites has a server on each carrier: "gosig serve" on those that leave a process,
+// and a server of this process on mem.
 func sites(t *testing.T) []site {
 	network := mem.New()
 	listen(t, router.Limits{}, network, "mem://hub")
-	ca := newAuthority(t)
-	cert, key := ca.server()
-	p := serve(t, "--listen", "tcp://127.0.0.1:0", "--listen", "tls://127.0.0.1:0", "--listen", socket(t, "router"),
-		"--tls-cert", cert, "--tls-key", key)
 	at := func(addr string) func(testing.TB, codec.ID, func(*router.ClientOptions)) *client {
 		return func(t testing.TB, c codec.ID, edit func(*router.ClientOptions)) *client {
 			cl := join(t, c, []string{addr}, func(o *router.ClientOptions) {
@@ -77,12 +73,11 @@ func sites(t *testing.T) []site {
 			return cl
 		}
 	}
-	return []site{
-		{"mem", at("mem://hub")},
-		{"tcp", at(p.addrs[0])},
-		{"tls", at(p.addrs[1] + "?ca=" + ca.file)},
-		{"unix", at(p.addrs[2])},
+	all := []site{{"mem", at("mem://hub")}}
+	for _, m := range serveEverywhere(t) {
+		all = append(all, site{m.scheme, at(m.addr)})
 	}
+	return all
 }
 
 // everywhere runs a test over every carrier with every codec.

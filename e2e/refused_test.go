@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/certs/certstest"
 	"github.com/gosig/gosig/router"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
@@ -36,35 +37,35 @@ func TestUnreachable(t *testing.T) {
 // fit, and honest clients beside all of them.
 func TestCertificates(t *testing.T) {
 	t.Parallel()
-	ca, other := newAuthority(t), newAuthority(t)
-	cert, key := ca.server()
-	wrongCert, wrongKey := ca.elsewhere()
+	ca, other := certstest.New(t, "CA"), certstest.New(t, "another CA")
+	cert, key := ca.Server()
+	wrongCert, wrongKey := ca.Issue("elsewhere", certstest.DNS("router.example"))
 	plain := serve(t, "--listen", "tls://127.0.0.1:0", "--listen", "tcp://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key)
-	mutual := serve(t, "--listen", "tls://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--tls-ca", ca.file)
+	mutual := serve(t, "--listen", "tls://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--tls-ca", ca.File)
 	elsewhere := serve(t, "--listen", "tls://127.0.0.1:0", "--tls-cert", wrongCert, "--tls-key", wrongKey)
-	mine := ca.client("plant/kitchen")
+	mine := clientPair(ca, "plant/kitchen")
 
-	beside := honest(t, plain.addrs[0]+"?ca="+ca.file)
-	besideMutual := honest(t, mutual.addrs[0]+"?ca="+ca.file+"&"+mine)
+	beside := honest(t, plain.addrs[0]+"?ca="+ca.File)
+	besideMutual := honest(t, mutual.addrs[0]+"?ca="+ca.File+"&"+mine)
 	for _, c := range []struct {
 		name, addr, says string
 		log              string // of the server; "" if it cannot know
 		server           *process
 	}{
 		{
-			"certificate of another host", elsewhere.addrs[0] + "?ca=" + ca.file,
+			"certificate of another host", elsewhere.addrs[0] + "?ca=" + ca.File,
 			"cannot validate certificate for 127.0.0.1", "bad certificate", elsewhere,
 		},
 		{
-			"certificate of another CA", plain.addrs[0] + "?ca=" + other.file,
+			"certificate of another CA", plain.addrs[0] + "?ca=" + other.File,
 			"certificate signed by unknown authority", "bad certificate", plain,
 		},
 		{
-			"client certificate missing", mutual.addrs[0] + "?ca=" + ca.file,
+			"client certificate missing", mutual.addrs[0] + "?ca=" + ca.File,
 			"certificate required", "client didn't provide a certificate", mutual,
 		},
 		{
-			"client certificate of another CA", mutual.addrs[0] + "?ca=" + ca.file + "&" + other.client("plant/kitchen"),
+			"client certificate of another CA", mutual.addrs[0] + "?ca=" + ca.File + "&" + clientPair(other, "plant/kitchen"),
 			"unknown certificate authority", "certificate signed by unknown authority", mutual,
 		},
 		{
@@ -73,7 +74,7 @@ func TestCertificates(t *testing.T) {
 			"the peer does not speak TLS: use tls:// on both sides, or tcp:// on both", plain,
 		},
 		{
-			"TLS client on the plain port", "tls://" + strings.TrimPrefix(plain.addrs[1], "tcp://") + "?ca=" + ca.file,
+			"TLS client on the plain port", "tls://" + strings.TrimPrefix(plain.addrs[1], "tcp://") + "?ca=" + ca.File,
 			"the peer does not speak TLS", "the peer speaks TLS and this address is tcp://: use tls:// on both sides, or on neither", plain,
 		},
 	} {
