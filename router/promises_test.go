@@ -1,17 +1,9 @@
 package router_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
-	"math/big"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,13 +11,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/carrier/certs"
+	"github.com/gosig/gosig/carrier/certs/certstest"
 	"github.com/gosig/gosig/carrier/dtls"
 	"github.com/gosig/gosig/carrier/mem"
 	"github.com/gosig/gosig/carrier/quic"
@@ -137,29 +129,29 @@ func overUnix(t testing.TB) routertest.Setup {
 }
 
 func overTLS(t testing.TB) routertest.Setup {
-	ca := authority()
-	server := ca.issue(t, "spiffe://test/hub")
+	ca := certstest.New(t, "CA")
+	server := member(ca, "hub")
 	return routertest.Setup{
-		Carriers: []carrier.Carrier{tcp.New(&tcp.Options{Certificate: server, CAs: ca.pool, ClientAuth: tcp.Verify})},
-		Clients:  []carrier.Carrier{tcp.New(&tcp.Options{CAs: ca.pool})},
+		Carriers: []carrier.Carrier{tcp.New(&tcp.Options{Certificate: server, CAs: ca.Pool, ClientAuth: tcp.Verify})},
+		Clients:  []carrier.Carrier{tcp.New(&tcp.Options{CAs: ca.Pool})},
 		Listen:   "tls://127.0.0.1:0",
-		As: func(t testing.TB, principal, addr string) ([]carrier.Carrier, string) {
-			client := ca.issue(t, "spiffe://test/"+principal)
-			return []carrier.Carrier{tcp.New(&tcp.Options{Certificate: client, CAs: ca.pool})}, addr
+		As: func(_ testing.TB, principal, addr string) ([]carrier.Carrier, string) {
+			client := member(ca, principal)
+			return []carrier.Carrier{tcp.New(&tcp.Options{Certificate: client, CAs: ca.Pool})}, addr
 		},
 	}
 }
 
 func overQUIC(t testing.TB) routertest.Setup {
-	ca := authority()
-	server := ca.issue(t, "spiffe://test/hub")
+	ca := certstest.New(t, "CA")
+	server := member(ca, "hub")
 	return routertest.Setup{
-		Carriers: []carrier.Carrier{quic.New(&quic.Options{Certificate: server, CAs: ca.pool, ClientAuth: certs.Verify})},
-		Clients:  []carrier.Carrier{quic.New(&quic.Options{CAs: ca.pool})},
+		Carriers: []carrier.Carrier{quic.New(&quic.Options{Certificate: server, CAs: ca.Pool, ClientAuth: certs.Verify})},
+		Clients:  []carrier.Carrier{quic.New(&quic.Options{CAs: ca.Pool})},
 		Listen:   "quic://127.0.0.1:0",
-		As: func(t testing.TB, principal, addr string) ([]carrier.Carrier, string) {
-			client := ca.issue(t, "spiffe://test/"+principal)
-			return []carrier.Carrier{quic.New(&quic.Options{Certificate: client, CAs: ca.pool})}, addr
+		As: func(_ testing.TB, principal, addr string) ([]carrier.Carrier, string) {
+			client := member(ca, principal)
+			return []carrier.Carrier{quic.New(&quic.Options{Certificate: client, CAs: ca.Pool})}, addr
 		},
 	}
 }
@@ -184,15 +176,15 @@ func overWS(testing.TB) routertest.Setup {
 }
 
 func overWSS(t testing.TB) routertest.Setup {
-	ca := authority()
-	server := ca.issue(t, "spiffe://test/hub")
+	ca := certstest.New(t, "CA")
+	server := member(ca, "hub")
 	return routertest.Setup{
-		Carriers: []carrier.Carrier{ws.New(&ws.Options{Certificate: server, CAs: ca.pool, ClientAuth: certs.Verify})},
-		Clients:  []carrier.Carrier{ws.New(&ws.Options{CAs: ca.pool})},
+		Carriers: []carrier.Carrier{ws.New(&ws.Options{Certificate: server, CAs: ca.Pool, ClientAuth: certs.Verify})},
+		Clients:  []carrier.Carrier{ws.New(&ws.Options{CAs: ca.Pool})},
 		Listen:   "wss://127.0.0.1:0",
-		As: func(t testing.TB, principal, addr string) ([]carrier.Carrier, string) {
-			client := ca.issue(t, "spiffe://test/"+principal)
-			return []carrier.Carrier{ws.New(&ws.Options{Certificate: client, CAs: ca.pool})}, addr
+		As: func(_ testing.TB, principal, addr string) ([]carrier.Carrier, string) {
+			client := member(ca, principal)
+			return []carrier.Carrier{ws.New(&ws.Options{Certificate: client, CAs: ca.Pool})}, addr
 		},
 	}
 }
@@ -203,60 +195,7 @@ func pskOf(name string) []byte {
 	return sum[:]
 }
 
-// ca is a certificate authority for one run of the tests.
-type ca struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pool *x509.CertPool
-
-	mu     sync.Mutex
-	issued map[string]*tls.Certificate
-}
-
-var authority = sync.OnceValue(func() *ca {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	tmpl := template("CA")
-	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.KeyUsage = true, true, x509.KeyUsageCertSign
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		panic(err)
-	}
-	c := &ca{cert: cert, key: key, pool: x509.NewCertPool(), issued: make(map[string]*tls.Certificate)}
-	c.pool.AddCert(cert)
-	return c
-})
-
-// issue makes a certificate for one name, for either side of a connection.
-func (c *ca) issue(t testing.TB, name string) *tls.Certificate {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if have := c.issued[name]; have != nil {
-		return have
-	}
-	uri, err := url.Parse(name)
-	require.NoError(t, err)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	tmpl := template(strings.TrimPrefix(name, "spiffe://"))
-	tmpl.URIs, tmpl.IPAddresses = []*url.URL{uri}, []net.IP{net.IPv4(127, 0, 0, 1)}
-	tmpl.KeyUsage = x509.KeyUsageDigitalSignature
-	tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, c.cert, key.Public(), c.key)
-	require.NoError(t, err)
-	c.issued[name] = &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-	return c.issued[name]
-}
-
-func template(name string) *x509.Certificate {
-	return &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour),
-	}
+// member issues a certificate for one name, for either side of a connection.
+func member(ca *certstest.CA, name string) *tls.Certificate {
+	return ca.Certificate(name, certstest.Loopback, certstest.URIs("spiffe://test/"+name))
 }

@@ -2,18 +2,13 @@ package stream_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"math/big"
 	"net"
 	"testing"
-	"time"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/certs/certstest"
 	"github.com/gosig/gosig/carrier/stream"
 )
 
@@ -128,25 +123,9 @@ func loopback(t testing.TB) (x, y net.Conn) {
 }
 
 func loopbackTLS(t testing.TB) (net.Conn, net.Conn) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"bench"}}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(cert)
+	ca := certstest.New(t, "CA")
+	cert := ca.Certificate("bench", certstest.DNS("bench"))
 	x, y := loopback(t)
-	return tls.Client(x, &tls.Config{RootCAs: pool, ServerName: "bench", DynamicRecordSizingDisabled: true}),
-		tls.Server(y, &tls.Config{
-			Certificates:                []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
-			DynamicRecordSizingDisabled: true,
-		})
+	return tls.Client(x, &tls.Config{RootCAs: ca.Pool, ServerName: "bench", DynamicRecordSizingDisabled: true}),
+		tls.Server(y, &tls.Config{Certificates: []tls.Certificate{*cert}, DynamicRecordSizingDisabled: true})
 }

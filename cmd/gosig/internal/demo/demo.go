@@ -162,6 +162,9 @@ func (d *demo) failed() error {
 	return errors.Join(all...)
 }
 
+// farewell is the reason for which everybody leaves at the end.
+const farewell = "the demo ends"
+
 // finish lets all senders leave, waits until everybody has seen it, and says who
 // has heard whom.
 func (d *demo) finish() error {
@@ -170,9 +173,8 @@ func (d *demo) finish() error {
 	if err := d.failed(); err != nil {
 		return err
 	}
-	d.screen.end()
 	for _, s := range d.stations {
-		if err := s.leave("the demo ends"); err != nil {
+		if err := s.leave(farewell); err != nil {
 			return fmt.Errorf("carrier %s: %w", s.post.scheme, err)
 		}
 	}

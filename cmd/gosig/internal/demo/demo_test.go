@@ -148,7 +148,8 @@ func TestBrief(t *testing.T) {
 // Somebody in another shell is shown, once, and counts for nothing.
 func TestStrangersAreShown(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	var out bytes.Buffer
+	shown := make(chan struct{}) // closed when it is on the screen
+	out := stopper{after: "hello: ", stop: func() { close(shown) }}
 	d := newDemo(Options{Out: &out, For: time.Millisecond})
 	require.NoError(t, d.build(t.Context()))
 	c, err := d.hub.connect(t.Context(), "me", "ws", "json")
@@ -157,8 +158,11 @@ func TestStrangersAreShown(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, c.reg.Sync(t.Context()))
 	require.NoError(t, me.Emit("hello", "world"))
-	require.NoError(t, c.reg.Sync(t.Context()))
-	require.NoError(t, d.stations[0].reg.Sync(t.Context()))
+	select {
+	case <-shown:
+	case <-time.After(patience):
+		t.Error("it is not shown")
+	}
 	require.NoError(t, d.play(t.Context()))
 	require.NoError(t, d.finish())
 	c.close()

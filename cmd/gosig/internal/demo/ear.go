@@ -99,6 +99,9 @@ func (e *ear) print(ev sig.Event, from string, show []string) {
 		if ev.Name == sig.EventDisconnect {
 			what, text = "disconnect", "because: "+data.Reason
 		}
+		if data.Reason == farewell {
+			return // everybody's, and the summary is next
+		}
 	default:
 		text = string(ev.Name) + ": " + brief(data, show)
 	}

@@ -31,6 +31,7 @@ func (d *demo) introduce() {
 // to leave, if so.
 func (d *demo) summary(missing error) error {
 	s, program := d.screen, d.opts.Program
+	s.end()
 	t := newTally(d.stations)
 	t.print(s)
 	if err := errors.Join(d.failed(), missing, t.err()); err != nil {
