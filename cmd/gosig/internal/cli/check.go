@@ -43,12 +43,13 @@ func newCheck(a *app) *cobra.Command {
 			  url = "tls://0.0.0.0:7466"
 			  tls = {cert = "router.pem", key = "router.key", ca = "clients-ca.pem"}
 
-			  [uplink]                # makes this an edge router
-			  urls = ["tls://central:7466", "tls://spare:7466"]
-			  return = "30s"          # to the first when it answers again
 			  [[listen]]
 			  url = "dtls://0.0.0.0:7467"
 			  psk_file = "keys.psk"   # a line NAME:KEY for each device
+
+			  [uplink]                # makes this an edge router
+			  urls = ["tls://central:7466", "tls://spare:7466"]
+			  return = "30s"          # to the first when it answers again
 
 			  [limits]
 			  frame = "1MiB"

@@ -25,16 +25,11 @@ const slowest = 5 * time.Second
 
 // clientFlags say which router a command talks to, and how.
 type clientFlags struct {
-	connect []string
-	codecs  []string
-	name    string
-	wait    time.Duration
-	back    time.Duration
-	tls     tlsFlags
 	connect  []string
 	codecs   []string
 	name     string
 	wait     time.Duration
+	back     time.Duration
 	security securityFlags
 }
 
@@ -45,7 +40,6 @@ func (f *clientFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.name, "name", "", "how this client introduces itself (default the host's name)")
 	fs.DurationVar(&f.wait, "wait", 0, "keep trying for so long if no router can be reached")
 	fs.DurationVar(&f.back, "return", 0, "how often to look whether an earlier --connect address answers again, and go back to it (default never)")
-	f.tls.addClient(cmd)
 	f.security.addClient(cmd)
 	completesAddress(cmd, "connect")
 }
@@ -62,7 +56,6 @@ func (f *clientFlags) validate() error {
 	if f.back < 0 {
 		return usagef("--return: %v is negative", f.back)
 	}
-	return f.tls.validate()
 	return f.security.validate()
 }
 
@@ -89,10 +82,8 @@ func (f *clientFlags) open(ctx context.Context, a *app) (*client, error) {
 	name := routerName(f.name)
 	c.reg = sig.New(&sig.Options{Name: name, OnWarning: func(w sig.Warning) { a.notice("warning: %v", w) }})
 	c.cr, err = router.NewClientRouter(c.reg, f.connect, &router.ClientOptions{
-		Carriers: f.tls.carriers(log), Codecs: codecs,
-		Name: name, Logger: log, OnState: c.watch.state, MaxBackoff: slowest, Return: f.back,
 		Carriers: f.security.carriers(log), Codecs: codecs,
-		Name: name, Logger: log, OnState: c.watch.state, MaxBackoff: slowest,
+		Name: name, Logger: log, OnState: c.watch.state, MaxBackoff: slowest, Return: f.back,
 	})
 	if err != nil {
 		return nil, errors.Join(err, c.reg.Close())

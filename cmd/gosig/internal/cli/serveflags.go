@@ -17,6 +17,7 @@ type serveFlags struct {
 	uplinkCA  string
 	uplinkPSK string // file
 	uplinkID  string // PSK identity
+	back      time.Duration
 	name      string
 	codecs    []string
 	drain     time.Duration
@@ -93,6 +94,7 @@ func newServe(a *app) *cobra.Command {
 	fs.StringArrayVar(&f.uplink, "uplink", nil, "address of a router to join; repeated: tried in turn")
 	fs.StringVar(&f.uplinkCA, "uplink-ca", "", "file with the CA of that router's certificate (default the system's)")
 	fs.StringVar(&f.uplinkPSK, "uplink-psk-file", "", "file with the pre-shared key of this router, for a dtls:// --uplink")
+	fs.DurationVar(&f.back, "return", 0, "how often to look whether an earlier --uplink address answers again, and go back to it (default never)")
 	fs.StringVar(&f.uplinkID, "uplink-psk-identity", "", "which name of --uplink-psk-file to be (default the only one)")
 	fs.StringVar(&f.name, "name", "", "how this router introduces itself (default the host's name)")
 	codecFlag(cmd, &f.codecs, "codecs to accept (default cbor,json,raw)")
@@ -123,6 +125,12 @@ func (f *serveFlags) merge(cmd *cobra.Command) (*config.Config, error) {
 		c.Uplink = &config.Uplink{
 			URLs: f.uplink, TLS: config.TLS{CA: f.uplinkCA}, PSKFile: f.uplinkPSK, PSKIdentity: f.uplinkID,
 		}
+	}
+	if given("return") {
+		if c.Uplink == nil {
+			return nil, usagef("--return has no effect without --uplink")
+		}
+		c.Uplink.Return = config.NewDuration(f.back)
 	}
 	if given("name") {
 		c.Name = f.name

@@ -71,15 +71,14 @@ type Listener struct {
 // Uplink is the router that this one joins as a client.
 type Uplink struct {
 	URLs []string `toml:"urls"` // tried in turn
-	TLS  TLS      `toml:"tls"`  // tls:// and wss:// only
-	// Return is how often to look whether an earlier one answers again, and go
-	// back to it; default never.
-	Return Duration `toml:"return"`
 	TLS  TLS      `toml:"tls"`  // tls://, quic://, wss:// and dtls:// only
 	// PSKFile and PSKIdentity are for dtls://, in place of certificates: a file
 	// as a listener's, and whose key of it to use, by default the only one.
 	PSKFile     string `toml:"psk_file"`
 	PSKIdentity string `toml:"psk_identity"`
+	// Return is how often to look whether an earlier one answers again, and go
+	// back to it; default never.
+	Return Duration `toml:"return"`
 }
 
 // TLS names PEM files. They are read again when they change.

@@ -116,7 +116,6 @@ func (u *Uplink) validate(k *checker) {
 	if u.Return.Duration > 0 && len(u.URLs) == 1 {
 		k.fail("uplink.return", "there is one url: return would have no effect")
 	}
-	encrypted := false
 	encrypted, keys := false, false
 	for _, addr := range u.URLs {
 		scheme, err := SchemeOf(addr)
@@ -162,8 +161,7 @@ var knownKeys = map[string][]string{
 	"log":        {"level", "format"},
 	"listen":     {"url", "tls", "psk_file"},
 	"listen.tls": {"cert", "key", "ca"},
-	"uplink":     {"urls", "tls", "return"},
-	"uplink":     {"urls", "tls", "psk_file", "psk_identity"},
+	"uplink":     {"urls", "tls", "return", "psk_file", "psk_identity"},
 	"uplink.tls": {"cert", "key", "ca"},
 	"limits":     limitKeys(),
 }
