@@ -132,8 +132,11 @@ func carriers() []scenario {
 	}
 	add(peer.OverQUIC, beside, requests(1))
 	add(peer.OverQUIC, beside, idle(1000, false))
-	add(peer.OverDTLS, beside, flow(128))
-	add(peer.OverDTLS, beside, flow(1<<10))
+	for _, size := range []int{128, 1 << 10} {
+		s := flow(size)
+		s.slower = 3 // pion/sctp may send nothing for a second or more after a loss
+		add(peer.OverDTLS, beside, s)
+	}
 	add(peer.OverDTLS, beside, requests(1))
 	add(peer.OverWS, itself, flow(128))
 	return all
