@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gosig/gosig/carrier/certs/certstest"
 )
 
 // TestLossyPath: events through a network that loses packets, with the system's
@@ -73,9 +75,8 @@ func pathAddress(t *testing.T, scheme string) (listen, client string) {
 		require.NoError(t, os.WriteFile(keys, fmt.Appendf(nil, "gauge:%064x\n", 0x5eed), 0o600))
 		return listen + "?psk_file=" + keys, "?psk_file=" + keys
 	}
-	ca := newAuthority(t)
-	cert, key := ca.serverAt(routerIP)
-	return listen + "?cert=" + cert + "&key=" + key, "?ca=" + ca.file
+	ca := certstest.New(t, "CA")
+	return listen + "?" + certstest.Pair(ca.Issue("server", certstest.At(routerIP))), "?ca=" + ca.File
 }
 
 // padding makes a reading 128 bytes long, so that the packets that carry them

@@ -128,6 +128,11 @@ func DNS(names ...string) Edit {
 // Loopback makes a certificate one for 127.0.0.1.
 func Loopback(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)} }
 
+// At makes the certificate one for an address.
+func At(ip string) Edit {
+	return func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.ParseIP(ip)} }
+}
+
 // Expired makes a certificate one that was valid until a minute ago.
 func Expired(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
 
