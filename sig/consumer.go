@@ -138,6 +138,9 @@ func (q *queue[T]) refill() {
 		q.out, q.in = q.in, q.out[:0]
 		q.start, q.head = q.head, 0
 	}
+	if q.mixed && q.stride > 1 {
+		q.stride = 1
+	}
 	q.given = len(q.out) - q.start
 	q.next = uint64(q.start)
 	q.at.Store(q.next)

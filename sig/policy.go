@@ -4,11 +4,16 @@ package sig
 // whether ev can be appended; otherwise ev itself is the one dropped.
 func (q *queue[T]) makeRoom(ev EventOf[T]) bool {
 	victim := -1
-	switch q.policy {
-	case DropNewest, Disconnect:
-	case KeepLatest:
+	switch {
+	case q.policy == DropNewest, q.policy == Disconnect:
+	case q.stride > 1: // nobody may take anything from the consumer before its next refill
+	case q.policy == KeepLatest:
 		victim = q.superseded(ev)
 	default:
+		q.freeze()
+		if !q.full() { // the consumer has claimed one meanwhile, perhaps the last
+			return true
+		}
 		victim = q.oldest()
 	}
 	if victim < 0 {
@@ -20,8 +25,8 @@ func (q *queue[T]) makeRoom(ev EventOf[T]) bool {
 }
 
 // oldest finds the first event that may be dropped, or -1: held ones may not.
+// The waiting events are frozen.
 func (q *queue[T]) oldest() int {
-	q.freeze()
 	for i := range q.waiting() {
 		if !q.waits(i).held {
 			return i

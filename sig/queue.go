@@ -45,7 +45,9 @@ type queue[T any] struct {
 	at  atomic.Uint64
 	// Under Block, which takes nothing out, at may be behind by less than stride
 	// events: to move it costs more than all else that the consumer does. next is
-	// the consumer's own.
+	// the consumer's own. Events of other processes may be dropped also under
+	// Block: once such have come stride is 1, from the next refill on. It is
+	// changed under the lock.
 	next   uint64
 	stride uint64
 	// watched: somebody wants to know when a place becomes free.
@@ -69,6 +71,7 @@ type queue[T any] struct {
 	idle      bool // the consumer waits for wake
 	closed    bool
 	drains    bool
+	mixed     bool        // an event has come that may be dropped under Block
 	names     map[key]int // KeepLatest: how many of each wait in in
 }
 
@@ -162,6 +165,7 @@ func (q *queue[T]) putSlow(ev EventOf[T]) {
 func (q *queue[T]) putRemote(ev EventOf[T], taken func(), held bool) {
 	q.mu.Lock()
 	if !held {
+		q.mixed = true
 		q.putLocked(ev)
 		taken()
 		return

@@ -137,3 +137,21 @@ func checkQueue(t *rapid.T, policy Policy) {
 		}
 	}
 }
+
+// TestRoomThatComesMeanwhile: DropOldest never drops the latest event, also if
+// the consumer claims the only one that waits between an emitter's look at the
+// queue and its decision (P7).
+func TestRoomThatComesMeanwhile(t *testing.T) {
+	q := newQueue[int](&Subscription{}, &SubscribeOptions{Queue: 1})
+	q.put(EventOf[int]{Data: 1})
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.refill()
+	if !q.full() {
+		t.Fatal("one event waits: the queue is full")
+	}
+	q.claim()
+	if !q.makeRoom(EventOf[int]{Data: 2}) || q.lost != nil {
+		t.Fatalf("P7: the latest event is dropped from an empty queue: %v", q.lost)
+	}
+}
