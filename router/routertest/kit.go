@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -170,9 +171,25 @@ func (k *kit) serveAt(reg *sig.Registry, url string, o options) *server {
 	k.must(err, "new server router")
 	k.Cleanup(func() { k.must(r.Close(), "P13: close the server "+reg.Name()) })
 	s.router = r
-	s.addr, err = r.Listen(k.ctx, url)
-	k.must(err, "listen on "+url)
+	s.addr = k.listenOn(r, url)
 	return s
+}
+
+// listenOn has a server listen. A port that was free a moment ago may be in use,
+// because it was given to a connection of another test: it comes back soon.
+func (k *kit) listenOn(r *router.ServerRouter, url string) (addr string) {
+	k.Helper()
+	for {
+		addr, err := r.Listen(k.ctx, url)
+		if !errors.Is(err, syscall.EADDRINUSE) || k.ctx.Err() != nil {
+			k.must(err, "listen on "+url)
+			return addr
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-k.ctx.Done():
+		}
+	}
 }
 
 // alsoAt has the server listen by the carriers of another setup as well. They may

@@ -54,7 +54,7 @@ func (p *pair) undisturbed() {
 
 // stopsReading: a peer subscribes to everything and takes nothing.
 func stopsReading(k *kit) {
-	o := options{limits: router.Limits{OutboundBytes: 16 << 10, WriteTimeout: 500 * time.Millisecond}}
+	o := options{limits: router.Limits{OutboundBytes: 64 << 10, WriteTimeout: 500 * time.Millisecond}}
 	srv := k.serve("hub", o)
 	others := k.pair(srv, options{})
 	deaf := k.greet(srv.addr)

@@ -158,8 +158,7 @@ func (k *kit) returnToAnother(edge bool) {
 	c.awaitConnected(1)
 	other := k.join("other", options{codec: k.world.Subscribers}, second.addr)
 	st := k.stream(near, other.reg)
-	_, err := first.router.Listen(k.ctx, addr)
-	k.must(err, "listen on the first address")
+	k.listenOn(first.router, addr)
 	st.sayUntil(func() bool { return len(connectedTo(c.states.all(), addr)) > 0 })
 	k.awaitPresent(near, "far")
 	st.check(1)
@@ -185,8 +184,7 @@ func returnAfterRequest(k *kit) {
 		return err
 	})
 	receive(k, asked, "the request")
-	_, err = srv.router.Listen(k.ctx, addr)
-	k.must(err, "listen on the first address")
+	k.listenOn(srv.router, addr)
 	srv.clients.awaitOne(k, "the client to find that its first address answers", func(ev router.ClientEvent) bool {
 		return !ev.Open // it has hung up, and now waits for the answer
 	})
