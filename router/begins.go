@@ -104,9 +104,11 @@ func (s *session) awaitBegins(ctx context.Context) {
 // number of the next event, so that it finds out when that never arrives. The
 // numbers before are no loss.
 func (or *outRoute) beginLocked() {
+	// In this order: a reader that goes by what was wanted before may be about to
+	// send a ROUTE, which must not leave the peer without one that begins.
+	or.begins.Store(true)
 	or.endLocked() // an emission under way may have come after Detached
 	or.wanted = true
-	or.begins.Store(true)
 	ir := origin(or.rt)
 	switch {
 	case ir != nil:

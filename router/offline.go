@@ -111,20 +111,30 @@ func (or *outRoute) pushOffline(em *sig.Emission) error {
 		return nil // the peer is gone for good: its #disconnect says so
 	}
 	if l.refuse {
-		l.mu.Lock()
-		if !or.late(em.Seq()) {
-			or.number++ // subscribers over there miss it
-		}
-		l.mu.Unlock()
+		or.miss(em)
 		return sig.NewError(sig.CodeNotConnected, "the router cannot be reached, and what is emitted meanwhile is refused")
 	}
 	c := l.codecs[0]
 	payload, err := em.Encode(c.ID(), c.Append)
 	if err != nil {
+		or.miss(em)
 		return err
 	}
 	or.keep(offlineItem{or: or, payload: bytes.Clone(payload), codec: c, seq: em.Seq(), held: em.Held()}, true)
 	return nil
+}
+
+// miss counts an event of this process that is not kept: subscribers over there
+// find out by the number of the next one.
+func (or *outRoute) miss(em *sig.Emission) {
+	or.link.mu.Lock()
+	defer or.link.mu.Unlock()
+	if or.gone || or.late(em.Seq()) {
+		return
+	}
+	or.number++
+	or.started.Store(nil)
+	or.tellLocked(or.number + 1) // there may be a connection again this moment
 }
 
 // keep puts an event into the offline buffer.

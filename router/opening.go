@@ -147,9 +147,13 @@ func (s *session) positionsLocked(a *announced, told map[*outRoute]uint64) {
 		case !or.wanted:
 			continue
 		case ir == nil:
-			if or.rt.Sender().Bridge() == nil {
-				s.startRouteLocked(or, or.number+1)
-			} // else its owner is about to tell
+			if or.rt.Sender().Bridge() != nil {
+				continue // its owner is about to tell
+			}
+			if at, kept := told[or]; kept && at != or.number+1 {
+				or.started.Store(nil) // behind what was kept something was not
+			}
+			s.startRouteLocked(or, or.number+1)
 			continue
 		}
 		if at := max(ir.position.Load(), told[or]); at != told[or] {
