@@ -189,20 +189,20 @@ func (c *clock) mark(l load) mark {
 func measure(ctx context.Context, r *Result, l load, c *clock, progress Progress) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c.start = time.Now()
-	c.begin = time.Duration(r.Config.Warmup)
-	c.end = c.begin + time.Duration(r.Config.For)
+	warmup := time.Duration(r.Config.Warmup)
+	run := &times{start: time.Now(), begin: warmup, end: warmup + time.Duration(r.Config.For)}
+	c.span.Store(run)
 	ended := make(chan struct{}) // closed when the load has ended
 	var err error                // why; valid then
 	go func() {                  // ends with ctx; waited for below
 		defer close(ended)
 		err = l.run(ctx)
 	}()
-	await(ctx, c, c.begin, l, ended, progress)
+	await(ctx, c, run.begin, l, ended, progress)
 	begin := c.mark(l)
 	last := begin // interrupted in the warm-up: there is nothing
 	if ctx.Err() == nil {
-		await(ctx, c, c.end, l, ended, progress)
+		await(ctx, c, run.end, l, ended, progress)
 		last = c.mark(l)
 	}
 	r.Interrupted = ctx.Err() != nil
@@ -229,7 +229,7 @@ func await(ctx context.Context, c *clock, until time.Duration, l load, ended <-c
 		case <-tick.C:
 			if progress != nil {
 				delivered, _ := l.counts()
-				progress(float64(c.now())/float64(c.end), delivered)
+				progress(float64(c.now())/float64(c.span.Load().end), delivered)
 			}
 		}
 	}

@@ -233,7 +233,7 @@ func TestNappers(t *testing.T) {
 // A stall is not left out: what came due in it counts from when it was due.
 func TestScheduleDoesNotOmit(t *testing.T) {
 	now := time.Duration(0)
-	c := &clock{fake: func() time.Duration { return now }, end: time.Hour}
+	c := &clock{fake: func() time.Duration { return now }}
 	s := newSchedule(1000, 1, 2) // every 2 ms, from 1 ms on
 	s.napper.close()
 	s.napper = fakeNapper{&now}

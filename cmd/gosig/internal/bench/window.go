@@ -124,20 +124,29 @@ func (s *sink) leave() {
 	}
 }
 
-// clock is the time of a run: warm-up, then what is measured.
+// clock is the time of a run: warm-up, then what is measured. The handlers that
+// look at it are there before it is started.
 type clock struct {
+	fake func() time.Duration  // for tests; nil: time goes by
+	span atomic.Pointer[times] // set before the first event is emitted
+}
+
+// times are when a run began, and the measuring, since then.
+type times struct {
 	start      time.Time
-	fake       func() time.Duration // for tests; nil: time goes by
-	begin, end time.Duration        // of the measuring, since start
+	begin, end time.Duration
 }
 
 func (c *clock) now() time.Duration {
 	if c.fake != nil {
 		return c.fake()
 	}
-	return time.Since(c.start)
+	return time.Since(c.span.Load().start)
 }
 
 // measured reports whether what was due and done then counts: what was done
 // behind the warm-up, and was due before the end.
-func (c *clock) measured(due, done time.Duration) bool { return done >= c.begin && due < c.end }
+func (c *clock) measured(due, done time.Duration) bool {
+	s := c.span.Load()
+	return done >= s.begin && due < s.end
+}
