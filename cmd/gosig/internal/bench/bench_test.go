@@ -165,18 +165,11 @@ func TestRefused(t *testing.T) {
 	assert.ErrorIs(t, err, away)
 }
 
-// failing answers every request with an error, and ends the run with the second.
-type failing struct {
-	Client
-	asked  *int
-	enough func()
-}
+// failing answers every request with an error.
+type failing struct{ Client }
 
 func (f failing) Connect(ctx context.Context, name sig.Name, _ sig.Spec) (*sig.Sender, error) {
 	return f.Client.Connect(ctx, name, sig.Spec{Default: func(context.Context, *sig.Request) (any, error) {
-		if *f.asked++; *f.asked == 2 {
-			f.enough()
-		}
 		return nil, sig.NewError(sig.CodeBusy, "come again")
 	}})
 }
@@ -185,11 +178,10 @@ func TestRequestsThatFail(t *testing.T) {
 	dial := hub(t, raw.New())
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	asked := 0 // one caller: one at a time
 	_, err := Run(ctx, Config{Pattern: Requests, For: Duration(time.Hour)}, func(ctx context.Context) (Client, error) {
 		c, err := dial(ctx)
-		return failing{c, &asked, cancel}, err
-	}, nil)
+		return failing{c}, err
+	}, func(float64, uint64) { cancel() }) // the measuring has begun
 	assert.ErrorIs(t, err, sig.ErrBusy)
 	assert.ErrorContains(t, err, "every request failed")
 }
@@ -234,6 +226,7 @@ func TestNappers(t *testing.T) {
 func TestScheduleDoesNotOmit(t *testing.T) {
 	now := time.Duration(0)
 	c := &clock{fake: func() time.Duration { return now }}
+	c.span.Store(&times{end: time.Hour})
 	s := newSchedule(1000, 1, 2) // every 2 ms, from 1 ms on
 	s.napper.close()
 	s.napper = fakeNapper{&now}
