@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,7 +77,6 @@ func pathAddress(t *testing.T, scheme string) (listen, client string) {
 	}
 	ca := certstest.New(t, "CA")
 	return listen + "?" + certstest.Pair(ca.Issue("server", certstest.At(routerIP))), "?ca=" + ca.File
-	return listen + "?" + certstest.Pair(ca.Server(certstest.IP(routerIP))), "?ca=" + url.QueryEscape(ca.File)
 }
 
 // padding makes a reading 128 bytes long, so that the packets that carry them

@@ -131,9 +131,6 @@ func Loopback(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0
 // At makes the certificate one for an address.
 func At(ip string) Edit {
 	return func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.ParseIP(ip)} }
-// IP makes a certificate one for an address, beside others that it is for.
-func IP(text string) Edit {
-	return func(c *x509.Certificate) { c.IPAddresses = append(c.IPAddresses, net.ParseIP(text)) }
 }
 
 // Expired makes a certificate one that was valid until a minute ago.
