@@ -95,7 +95,6 @@ func (s *session) connectPeer(ps *peerSender, next func(func())) error {
 	if err != nil {
 		if s.link.role == wire.RoleClient && errors.Is(err, sig.ErrNameTaken) {
 			put(&s.shadows, sig.Name(e.Name), ps)
-			s.shadows[sig.Name(e.Name)] = ps
 			e.Fresh = false // by the time the name is free
 		}
 		return err
