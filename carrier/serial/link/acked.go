@@ -13,7 +13,9 @@ func (s *sender) acknowledge(now time.Duration, f *frame, took time.Duration) bo
 	if f.ack-s.una > s.outstanding() {
 		return false
 	}
-	s.retries = 0
+	if s.outstanding() > 0 || f.ack+f.credit != s.edge {
+		s.retries = 0 // but for one that only waits for credit: it asks less and less often
+	}
 	if edge := f.ack + f.credit; edge-s.edge < 128 {
 		s.edge = edge
 	}

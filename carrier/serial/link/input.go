@@ -114,7 +114,7 @@ func (m *Machine) handle(now time.Duration, f *frame, took int) {
 		return
 	case !m.sess.open:
 		m.stats.Strange++
-		m.sess.synNow = true // whoever sends this does not know that we began anew
+		m.sess.synSoon = true // whoever sends this does not know that we began anew
 		return
 	case f.sid != m.sess.peerID:
 		m.stats.Strange++

@@ -58,7 +58,7 @@ func (m *Machine) Deadline(now time.Duration) time.Duration {
 	case m.sess.closed:
 		return never
 	case !m.sess.open:
-		return max(now, m.sess.synLast+synEvery)
+		return max(now, m.synAt())
 	}
 	at := min(m.downAt(), m.pingAt(), m.expiresAt(), m.stuckAt())
 	if m.rx.hintSet {
@@ -120,8 +120,7 @@ func (m *Machine) choose(now time.Duration) action {
 }
 
 func (m *Machine) chooseSYN(now time.Duration) action {
-	since := now - m.sess.synLast
-	if !m.sess.synSent || since >= synEvery || m.sess.synNow && since >= synAtMost {
+	if s := &m.sess; s.synNow || !s.synSent || now >= m.synAt() {
 		return sendSYN
 	}
 	return nothing
@@ -137,7 +136,7 @@ func (m *Machine) emit(now time.Duration, what action, dst []byte) []byte {
 	case sendRST:
 		dst = m.emitRST(dst)
 	case sendSYN:
-		m.sess.synNow, m.sess.synSent, m.sess.synLast = false, true, now
+		m.sess.synNow, m.sess.synSoon, m.sess.synSent, m.sess.synLast = false, false, true, now
 		dst = m.emitSYN(dst, frameSYN)
 	case sendSYNACK:
 		m.sess.answer = false
@@ -197,6 +196,14 @@ func (m *Machine) emitRST(dst []byte) []byte {
 	p[4], p[5] = byte(m.sess.rst), m.opt.version
 	m.sess.rst = 0
 	return appendFrame(dst, &frame{kind: frameRST, payload: p[:]}, nil)
+}
+
+// synAt returns when the next SYN goes out of its own accord.
+func (m *Machine) synAt() time.Duration {
+	if m.sess.synSoon {
+		return m.sess.synLast + synAtMost
+	}
+	return m.sess.synLast + synEvery
 }
 
 // downAt returns when a session is lost in which nothing comes.

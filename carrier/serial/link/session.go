@@ -30,6 +30,7 @@ type session struct {
 
 	answer    bool          // a SYNACK is wanted
 	synNow    bool          // a SYN is wanted before its time
+	synSoon   bool          // and if the last one was not just now
 	synLast   time.Duration // when the last SYN went out
 	synSent   bool          // there was one
 	rst       Reason        // an RST is wanted
@@ -172,7 +173,8 @@ func (m *Machine) refuse(s *syn, reason Reason) {
 }
 
 func (m *Machine) open(now time.Duration, s *syn) {
-	m.sess.open, m.sess.synNow, m.sess.ping, m.sess.heard = true, false, false, now
+	m.sess.open, m.sess.ping, m.sess.heard = true, false, now
+	m.sess.synNow, m.sess.synSoon = false, false
 	m.sess.sid, m.sess.peerID = sid(m.sess.nonce, s.nonce), sid(s.nonce, m.sess.nonce)
 	m.sess.keepalive = max(m.opt.Keepalive, time.Duration(s.keepalive)*time.Millisecond)
 	m.sess.peer = Peer{
