@@ -54,6 +54,13 @@ type frame struct {
 	payload []byte
 }
 
+// scratch is where a frame's header and the payload of an opening are put
+// together; part of the machine, so that nothing is allocated.
+type scratch struct {
+	head [headerSize + bitmapSize]byte
+	body [synSize]byte
+}
+
 // header returns the bytes before the payload.
 func (f *frame) header(buf *[headerSize + bitmapSize]byte) []byte {
 	kind := byte(f.kind)
@@ -69,10 +76,9 @@ func (f *frame) header(buf *[headerSize + bitmapSize]byte) []byte {
 
 // appendFrame appends f as it goes over the line. The payload of f is in up to
 // two pieces, since a ring may be cut in two.
-func appendFrame(dst []byte, f *frame, more []byte) []byte {
-	var head [headerSize + bitmapSize]byte
+func appendFrame(dst []byte, f *frame, more []byte, buf *scratch) []byte {
 	var sum [crcSize]byte
-	h := f.header(&head)
+	h := f.header(&buf.head)
 	crc := crc32.ChecksumIEEE(h)
 	crc = crc32.Update(crc, crc32.IEEETable, f.payload)
 	crc = crc32.Update(crc, crc32.IEEETable, more)

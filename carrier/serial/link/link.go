@@ -116,6 +116,7 @@ type Machine struct {
 	stats    Stats
 
 	lineFree time.Duration // when the line has sent what was handed out
+	scratch  scratch
 }
 
 // New returns a machine that begins to open a session at once. It panics where

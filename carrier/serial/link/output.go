@@ -180,22 +180,22 @@ func (m *Machine) emitInSession(dst []byte, kind frameType, seq byte, p, more []
 		f.bitmap = r.bitmap()
 	}
 	r.ackNow, r.ackSoon, r.granted = false, false, r.first+r.window
-	return appendFrame(dst, &f, more)
+	return appendFrame(dst, &f, more, &m.scratch)
 }
 
 func (m *Machine) emitSYN(dst []byte, kind frameType) []byte {
-	var p [synSize]byte
+	p := &m.scratch.body
 	s := m.ownSyn()
-	s.put(&p)
-	return appendFrame(dst, &frame{kind: kind, payload: p[:]}, nil)
+	s.put(p)
+	return appendFrame(dst, &frame{kind: kind, payload: p[:]}, nil, &m.scratch)
 }
 
 func (m *Machine) emitRST(dst []byte) []byte {
-	var p [rstSize]byte
-	binary.LittleEndian.PutUint32(p[:], m.sess.rstNonce)
+	p := m.scratch.body[:rstSize]
+	binary.LittleEndian.PutUint32(p, m.sess.rstNonce)
 	p[4], p[5] = byte(m.sess.rst), m.opt.version
 	m.sess.rst = 0
-	return appendFrame(dst, &frame{kind: frameRST, payload: p[:]}, nil)
+	return appendFrame(dst, &frame{kind: frameRST, payload: p}, nil, &m.scratch)
 }
 
 // synAt returns when the next SYN goes out of its own accord.

@@ -77,6 +77,7 @@ type program struct {
 	grams            [][]byte
 	text             []byte
 	echo             bool // answers each message with itself
+	rebootSoon       bool
 }
 
 func newWorld(t testing.TB, a, b link.Options, damage linesim.Damage, seed uint64) *world {
