@@ -46,6 +46,7 @@ type node struct {
 	flight  []chunk
 	cut     bool                              // the line away from here is unplugged
 	tap     func(now time.Duration, p []byte) // sees what is sent
+	rec     func(does string, p []byte, ev *link.Event)
 	buf     []byte
 
 	program
@@ -171,6 +172,7 @@ func (n *node) step() {
 }
 
 func (n *node) input(p []byte) {
+	n.record("input", p, nil)
 	for len(p) > 0 {
 		k := n.m.Input(n.w.now, p)
 		n.drain()
@@ -186,12 +188,20 @@ func (n *node) input(p []byte) {
 
 // write puts bytes on the line.
 func (n *node) write(p []byte) {
+	n.record("output", p, nil)
 	if n.tap != nil {
 		n.tap(n.w.now, p)
 	}
 	n.free = max(n.free, n.w.now) + byteTime(len(p), n.baud)
 	if !n.cut {
 		n.flight = append(n.flight, chunk{n.free + n.latency, n.noise.Apply(nil, p)})
+	}
+}
+
+// record notes a step for a transcript.
+func (n *node) record(does string, p []byte, ev *link.Event) {
+	if n.rec != nil {
+		n.rec(does, p, ev)
 	}
 }
 
@@ -207,6 +217,7 @@ func (n *node) drain() {
 		if n.inbox, whole = n.m.Receive(n.inbox); !whole {
 			break
 		}
+		n.record("receive", n.inbox, nil)
 		n.accept(n.inbox)
 		n.inbox = n.inbox[:0]
 	}
@@ -218,6 +229,7 @@ func (n *node) drain() {
 		n.grams = append(n.grams, p)
 	}
 	if ev, ok := n.m.Event(); ok {
+		n.record("event", nil, &ev)
 		n.events = append(n.events, ev)
 		if ev.Kind != link.Refused {
 			n.lostSession()
