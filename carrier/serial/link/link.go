@@ -131,8 +131,9 @@ func New(options *Options) *Machine {
 	m.tx.init(&m.opt)
 	m.rx.init(&m.opt)
 	m.dg.init(&m.opt)
-	m.sess.nonce = m.opt.Nonce
-	m.freshNonce()
+	if m.sess.nonce = m.opt.Nonce; m.sess.nonce == 0 { // which means: not known
+		m.freshNonce()
+	}
 	return m
 }
 

@@ -47,7 +47,7 @@ type session struct {
 // 2^32 sessions.
 func (m *Machine) freshNonce() {
 	m.sess.nonce += 0x9E3779B9
-	if m.sess.nonce == 0 { // which means: not known
+	if m.sess.nonce == 0 {
 		m.sess.nonce += 0x9E3779B9
 	}
 }
