@@ -79,7 +79,13 @@ func (n *Noise) due(left *float64, share float64) bool {
 
 // Apply appends to dst what arrives of p.
 func (n *Noise) Apply(dst, p []byte) []byte {
-	for _, b := range p {
+	for len(p) > 0 {
+		if k := n.clean(len(p)); k > 0 {
+			dst, p = append(dst, p[:k]...), p[k:]
+			continue
+		}
+		b := p[0]
+		p = p[1:]
 		if n.due(&n.insert, n.damage.Inserts) {
 			dst = append(dst, byte(n.rng.Uint32()))
 		}
@@ -103,6 +109,18 @@ func (n *Noise) Apply(dst, p []byte) []byte {
 		dst = append(dst, b)
 	}
 	return dst
+}
+
+// clean returns how many of the next bytes nothing happens to, at most limit,
+// and counts them.
+func (n *Noise) clean(limit int) int {
+	if n.inBurst > 0 || n.inBreak > 0 {
+		return 0
+	}
+	k := min(float64(limit), math.Floor(n.bits/8), n.drop, n.insert, n.burst, n.brk)
+	n.bits -= 8 * k
+	n.drop, n.insert, n.burst, n.brk = n.drop-k, n.insert-k, n.burst-k, n.brk-k
+	return int(k)
 }
 
 // flip damages the eight bits of a byte.

@@ -33,13 +33,12 @@ const (
 const flagGaps = 8
 
 const (
-	headerSize  = 4
-	bitmapSize  = 2
-	crcSize     = 4
-	frameExtra  = headerSize + bitmapSize + crcSize // beside the payload, at most
-	synSize     = 20                                // payload of SYN and SYNACK
-	rstSize     = 6                                 // payload of RST
-	maxRawBlock = 254                               // of one COBS block
+	headerSize = 4
+	bitmapSize = 2
+	crcSize    = 4
+	frameExtra = headerSize + bitmapSize + crcSize // beside the payload, at most
+	synSize    = 20                                // payload of SYN and SYNACK
+	rstSize    = 6                                 // payload of RST
 )
 
 // frame is one frame, decoded. Its payload is part of the buffer it was read from.
@@ -114,7 +113,3 @@ func parseFrame(p []byte) (f frame, ok bool) {
 	f.payload = f.payload[bitmapSize:]
 	return f, true
 }
-
-// wireSize returns how many bytes a frame with so much payload takes on the
-// line, both zeros included, if the stuffing is at its longest.
-func wireSize(payload int) int { return cobsBound(headerSize+payload+crcSize) + 2 }

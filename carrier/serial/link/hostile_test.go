@@ -40,10 +40,10 @@ func randomBytes(size int, seed uint64) []byte {
 func TestRandomBytes(t *testing.T) {
 	for _, p := range [][]byte{
 		randomBytes(10<<20, 1),
-		bytes.Repeat([]byte{0}, 10<<20),
-		bytes.Repeat([]byte{1}, 10<<20),
-		bytes.Repeat([]byte{1, 0}, 5<<20),
-		bytes.Repeat([]byte("$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,*47\r\n"), 10<<20/69),
+		make([]byte, 1<<20),
+		bytes.Repeat([]byte{1}, 1<<20),
+		bytes.Repeat([]byte{1, 0}, 1<<19),
+		bytes.Repeat([]byte("$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,*47\r\n"), 1<<20/69),
 	} {
 		fresh, open := link.New(nil), opened(t, link.Options{})
 		fresh.Output(0, nil)

@@ -300,11 +300,13 @@ func message(tag uint32, number, size int) []byte {
 	binary.LittleEndian.PutUint32(p, tag)
 	binary.LittleEndian.PutUint32(p[4:], uint32(number))
 	x := uint64(tag)<<32 | uint64(uint32(number)) | 1
-	for i := 8; i < size; i++ {
+	for i := 8; i < size; i += 8 {
 		x ^= x << 13
 		x ^= x >> 7
 		x ^= x << 17
-		p[i] = byte(x)
+		var word [8]byte
+		binary.LittleEndian.PutUint64(word[:], x)
+		copy(p[i:], word[:])
 	}
 	return p
 }
