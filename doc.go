@@ -21,6 +21,8 @@
 //     quic addresses, carrier/ws those of ws and wss; carrier/certs is what
 //     those over TLS share;
 //     carrier/carriertest checks any other.
+//   - acl: who may do what, as a pure function of a policy and a question. The
+//     router does not ask it yet.
 //   - router: ServerRouter and ClientRouter, hub and spoke, bridge registries
 //     over carriers. It is the only package that knows signals as well as
 //     frames, and it names no concrete carrier or codec.
