@@ -262,3 +262,26 @@ func TestZeroValuesDeny(t *testing.T) {
 	assert.False(t, f.Passes("a", "c"))
 	assert.False(t, f.Passes("x", "b"), "outside the pattern nothing passes, whatever the program says")
 }
+
+// TestTheAnonymousHaveNoSelf: a placeholder has nothing to stand for, so that such
+// a rule does not speak of them, and no name is theirs by accident.
+func TestTheAnonymousHaveNoSelf(t *testing.T) {
+	policy := compile(t, acl.Rule{Allow: []acl.Verb{acl.Emit}, Principals: []string{"{anonymous}", "**"}, Sender: "{self}", Name: "**"})
+	assert.False(t, policy.Decide(acl.Principal{}, acl.Emit, acl.Segment(""), "temp").Allowed)
+	assert.True(t, policy.Decide(acl.Principal{ID: "x"}, acl.Emit, "x", "temp").Allowed)
+}
+
+// TestTheFirstOfSeveralIsNamed: wherever the index finds it.
+func TestTheFirstOfSeveralIsNamed(t *testing.T) {
+	patterns := []sig.Name{"a/b", "a/*", "{self}/b", "**"}
+	for first := range patterns {
+		var rules []acl.Rule
+		for i := range patterns {
+			rules = append(rules, acl.Rule{Allow: []acl.Verb{acl.Emit, acl.Subscribe}, Principals: everybody, Sender: patterns[(first+i)%len(patterns)], Name: "**"})
+		}
+		rights := compile(t, rules...).For(acl.Principal{ID: "a"})
+		assert.Equal(t, 1, rights.Decide(acl.Emit, "a/b", "temp").Rule, "%s comes first", patterns[first])
+		d, _ := rights.Subscribe(sig.Pattern{Sender: "a/b", Event: "temp"})
+		assert.Equal(t, 1, d.Rule, "%s comes first", patterns[first])
+	}
+}
