@@ -115,6 +115,10 @@ type ClientRouter struct {
 // it is missing (P9). If the better connection does not last as long as Return,
 // the next attempt waits twice as long, and so on up to 32 times. The server
 // there sees each attempt that succeeds as a short connection of another client.
+//
+// One client router for a registry, with several addresses, is what is meant. A
+// second one joins its server as well, but does not pass it what comes from the
+// first one's server, unless somebody in this registry wants that too.
 func NewClientRouter(reg *sig.Registry, addresses []string, opts *ClientOptions) (*ClientRouter, error) {
 	if opts == nil {
 		opts = &ClientOptions{}
