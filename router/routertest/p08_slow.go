@@ -68,7 +68,7 @@ func stopsReading(k *kit) {
 		if events := srv.clients.all(); anyOf(events, over) {
 			break
 		}
-		for range 50 {
+		for range 10 { // somewhat more than may wait for it
 			k.must(siren.Emit("noise", payload), "P8: emitting to a peer that stops reading")
 		}
 		others.goesOn()
