@@ -165,8 +165,8 @@ func (c *conn) Send(ctx context.Context, batches ...[]byte) error {
 func (c *conn) Close() error {
 	c.end(net.ErrClosed)
 	err := os.WriteFile(filepath.Join(c.out, closed), nil, 0o600)
-	if !exists(c.dir, "") || exists(c.in, closed) {
-		err = os.RemoveAll(c.dir)
+	if gone := filepath.Join(filepath.Dir(c.dir), "gone"+filepath.Base(c.dir)); !exists(c.dir, "") || exists(c.in, closed) {
+		_, err = os.Rename(c.dir, gone), os.RemoveAll(gone) // at once: nobody is to accept what is half removed
 	}
 	return err
 }
