@@ -129,3 +129,26 @@ func barePair(b *testing.B) (out, in *sctp.Stream) {
 	}
 	return out, in
 }
+
+// BenchmarkClose is what closing costs right after a frame was sent, whose
+// acknowledgement the peer keeps back for 200 ms if nobody asks for it.
+func BenchmarkClose(b *testing.B) {
+	frame := carrier.AppendFrame(nil, []byte("the last"))
+	buf := make([]byte, 4<<10)
+	for range b.N {
+		b.StopTimer()
+		client, server := pair(b, withKeys(), withKeys())
+		b.StartTimer()
+		if err := client.Send(context.Background(), frame); err != nil {
+			b.Fatal(err)
+		}
+		if err := client.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if got, err := server.Receive(context.Background(), buf); err != nil || len(got) != len(frame) {
+			b.Fatalf("the peer received %q, %v", got, err)
+		}
+		server.Close()
+	}
+}
