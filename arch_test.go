@@ -59,7 +59,7 @@ var table = []rule{
 	{"carrier/dtls", secured, []string{"github.com/pion/dtls/v3", "github.com/pion/sctp", "github.com/pion/transport/v5", "github.com/pion/logging"}, "a carrier: its parent, stream, certs, and its one library, a stack in four modules"},
 
 	{"carrier/serial/link", nil, nil, "the link: no I/O, standard library only"},
-	{"carrier/serial/linesim", nil, nil, "what a bad line does to bytes, for the tests of whatever must survive it"},
+	{"carrier/serial/linesim", nil, nil, "what a bad line does to bytes, alone or in real time, for the tests of whatever must survive it"},
 
 	{"acl", []string{"sig"}, nil, "rules speak of patterns; a decision needs nothing else"},
 	{"router", []string{"sig", "wire", "codec", "acl", "carrier"}, nil, "the only meeting point of signals and frames; it names no concrete carrier or codec"},

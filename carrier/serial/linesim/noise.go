@@ -4,6 +4,9 @@
 //
 //	noise := linesim.New(linesim.Damage{BitErrors: 1e-4}, seed)
 //	arrived = noise.Apply(arrived[:0], sent)
+//
+// A [Line] does so in real time, at a line's speed, between two ends such as a
+// [Port], which a program opens by its path, and the socket of an emulated UART.
 package linesim
 
 import (
@@ -35,7 +38,20 @@ type Noise struct {
 	brk     float64
 	inBurst int
 	inBreak int
+	counts  Counts
 }
+
+// Counts say what was done.
+type Counts struct {
+	Flipped  uint64 // bits
+	Dropped  uint64 // bytes
+	Inserted uint64 // bytes
+	Bursts   uint64
+	Breaks   uint64
+}
+
+// Counts returns what was done since New.
+func (n *Noise) Counts() Counts { return n.counts }
 
 // New returns noise that is the same for the same seed.
 func New(damage Damage, seed uint64) *Noise {
@@ -87,17 +103,21 @@ func (n *Noise) Apply(dst, p []byte) []byte {
 		b := p[0]
 		p = p[1:]
 		if n.due(&n.insert, n.damage.Inserts) {
+			n.counts.Inserted++
 			dst = append(dst, byte(n.rng.Uint32()))
 		}
 		if n.due(&n.burst, n.damage.Bursts) {
+			n.counts.Bursts++
 			n.inBurst = n.damage.BurstLen
 		}
 		if n.due(&n.brk, n.damage.Breaks) {
+			n.counts.Breaks++
 			n.inBreak = n.damage.BreakLen
 		}
 		b = n.flip(b)
 		switch {
 		case n.due(&n.drop, n.damage.Drops):
+			n.counts.Dropped++
 			continue
 		case n.inBreak > 0:
 			n.inBreak--
@@ -127,6 +147,7 @@ func (n *Noise) clean(limit int) int {
 func (n *Noise) flip(b byte) byte {
 	for n.bits < 8 {
 		b ^= 1 << int(n.bits)
+		n.counts.Flipped++
 		n.bits += 1 + n.gap(n.damage.BitErrors)
 	}
 	n.bits -= 8

@@ -1,0 +1,124 @@
+package linesim_test
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gosig/gosig/carrier/serial/linesim"
+)
+
+func open(t *testing.T, path string) *os.File {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func newPort(t *testing.T, path string) *linesim.Port {
+	t.Helper()
+	p, err := linesim.NewPort(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, p.Close()) })
+	return p
+}
+
+// TestPortBothWays: a port carries every byte as it is, both ways, over a line.
+func TestPortBothWays(t *testing.T) {
+	line := linesim.NewLine(&linesim.LineOptions{Baud: 1_000_000, Exact: true})
+	defer line.Close()
+	pa, pb := newPort(t, ""), newPort(t, "")
+	line.Attach(linesim.A, pa)
+	line.Attach(linesim.B, pb)
+	a, b := open(t, pa.Path()), open(t, pb.Path())
+	every := make([]byte, 256)
+	for i := range every {
+		every[i] = byte(i)
+	}
+	for range 20 {
+		require.NoError(t, second(a.Write(every)))
+		assert.Equal(t, every, read(t, b, 256))
+		require.NoError(t, second(b.Write(every)))
+		assert.Equal(t, every, read(t, a, 256))
+	}
+}
+
+// TestPortNobodyThere: what comes while no program has the port open is lost,
+// and a program that comes back is heard.
+func TestPortNobodyThere(t *testing.T) {
+	p := newPort(t, "")
+	require.NoError(t, second(p.Write([]byte("before"))))
+	for range 3 {
+		f := open(t, p.Path())
+		require.NoError(t, second(p.Write([]byte("yes"))))
+		assert.Equal(t, "yes", string(read(t, f, 3)))
+		require.NoError(t, second(f.Write([]byte("hear"))))
+		assert.Equal(t, "hear", string(read(t, p, 4)))
+		require.NoError(t, f.Close())
+		require.NoError(t, second(p.Write([]byte("lost"))))
+	}
+}
+
+// TestPortUnplug: its path goes and comes back, and who had it open is told.
+func TestPortUnplug(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ttyUSB0")
+	p := newPort(t, path)
+	assert.Equal(t, path, p.Path())
+	for range 3 {
+		f := open(t, path)
+		heard := make(chan string, 1) // one value a round
+		go func() { heard <- string(read(t, p, 3)) }()
+		time.Sleep(time.Millisecond)
+		p.Unplug()
+		p.Unplug()
+		_, err := f.Read(make([]byte, 1))
+		require.Error(t, err)
+		_, err = os.Lstat(path)
+		require.ErrorIs(t, err, os.ErrNotExist)
+		require.NoError(t, second(p.Write([]byte("lost"))))
+		require.NoError(t, f.Close())
+
+		require.NoError(t, p.Plug())
+		require.NoError(t, p.Plug())
+		f = open(t, path)
+		require.NoError(t, second(f.Write([]byte("new"))))
+		assert.Equal(t, "new", <-heard)
+		require.NoError(t, f.Close())
+	}
+}
+
+// TestPortClose: Close unblocks whoever reads or writes, plugged in or not.
+func TestPortClose(t *testing.T) {
+	for _, unplugged := range []bool{false, true} {
+		p := newPort(t, "")
+		if unplugged {
+			p.Unplug()
+		}
+		ended := make(chan error, 1) // one value
+		go func() { ended <- second(p.Read(make([]byte, 1))) }()
+		time.Sleep(time.Millisecond)
+		require.NoError(t, p.Close())
+		require.Error(t, <-ended)
+		require.Error(t, second(p.Write([]byte{1})))
+		require.Error(t, p.Plug())
+	}
+}
+
+// TestPortFull: a program that does not read holds a line up, and loses bytes;
+// closing frees it.
+func TestPortFull(t *testing.T) {
+	line := linesim.NewLine(&linesim.LineOptions{Baud: 4_000_000})
+	p := newPort(t, "")
+	line.Attach(linesim.A, p)
+	open(t, p.Path())
+	for line.Stats(linesim.A).Overrun == 0 {
+		line.Inject(linesim.A, make([]byte, 1000))
+	}
+	require.NoError(t, line.Close())
+}
