@@ -419,4 +419,15 @@ var table = map[wire.Type]cases{
 			{"trailing byte", "19 00 00 00", 17, "NODES: end: 1 bytes too many"},
 		},
 	},
+	wire.TypeFragment: {
+		valid: []valid{
+			{"the last piece", &wire.Fragment{Data: []byte("1.5")}},
+			{"an EVENT begins", &wire.Fragment{More: true, Data: []byte{0x0e, 0x05, '2'}}},
+		},
+		malformed: []malformed{
+			{"type alone", "1a", 17, "FRAGMENT: data: empty"},
+			{"nothing, and more to come", "3a", 17, "FRAGMENT: data: empty"},
+			{"undefined flag", "5a 31", 17, "FRAGMENT: undefined flags 0x40"},
+		},
+	},
 }

@@ -106,3 +106,36 @@ func (e *Nodes) Decode(frame []byte) error {
 	}
 	return r.done()
 }
+
+// Fragment is a piece of an envelope that is too large to be sent at once: the
+// pieces of one, put together, are its frame. Other envelopes may stand between
+// them, but no other's pieces.
+//
+//	+---------+-------------+
+//	|0x1a/0x3a| data to end |
+//	+---------+-------------+
+type Fragment struct {
+	More bool   // another piece follows
+	Data []byte // not empty
+}
+
+// Append appends the envelope to dst.
+func (e Fragment) Append(dst []byte) []byte {
+	return append(AppendFragmentHeader(dst, e.More), e.Data...)
+}
+
+// AppendFragmentHeader appends a FRAGMENT without its data, which the caller
+// appends or sends after it.
+func AppendFragmentHeader(dst []byte, more bool) []byte {
+	return appendHead(dst, TypeFragment, FlagMore, more)
+}
+
+// Decode reads the envelope from frame. The data shares the frame's memory.
+func (e *Fragment) Decode(frame []byte) error {
+	r := open(frame, TypeFragment)
+	*e = Fragment{More: r.f&FlagMore != 0, Data: r.rest()}
+	if len(e.Data) == 0 {
+		r.fail(CodeProtocol, "data", "empty")
+	}
+	return r.done()
+}

@@ -73,6 +73,8 @@ func drawEnvelope(t *rapid.T, typ wire.Type) envelope {
 		e.Reason = max(e.Reason, 1)
 	case *wire.Credit:
 		e.Count = max(e.Count, 1)
+	case *wire.Fragment:
+		e.Data = append(e.Data, 1)
 	case *wire.Reply:
 		if e.Code == wire.CodeOK {
 			e.App, e.Text = 0, ""

@@ -40,6 +40,7 @@ var stateTable = map[wire.Type]struct{ client, server string }{
 	wire.TypeSynced:      {"OC", "OC"},
 	wire.TypeGoodbye:     {"OC", "OC"},
 	wire.TypeNodes:       {"OC", "OC"},
+	wire.TypeFragment:    {"OC", "OC"},
 }
 
 // TestEveryPair goes through all states x roles x types, those that do not
@@ -73,7 +74,7 @@ func TestStrings(t *testing.T) {
 	for got, want := range map[string]string{
 		wire.TypeEvent.String():      "EVENT",
 		wire.Type(0).String():        "reserved type 0",
-		wire.Type(26).String():       "reserved type 26",
+		wire.Type(27).String():       "reserved type 27",
 		wire.RoleServer.String():     "server",
 		wire.Role(7).String():        "role 7",
 		wire.Closing.String():        "closing",

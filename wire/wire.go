@@ -20,7 +20,7 @@ const (
 )
 
 // Type says which envelope a frame is. The numbers are append-only; 0 and
-// 26 to 31 are reserved, and a frame of a reserved type is an error.
+// 27 to 31 are reserved, and a frame of a reserved type is an error.
 type Type uint8
 
 // The envelopes.
@@ -50,8 +50,9 @@ const (
 	TypeSynced      Type = 23
 	TypeGoodbye     Type = 24
 	TypeNodes       Type = 25
+	TypeFragment    Type = 26
 
-	lastType = TypeNodes
+	lastType = TypeFragment
 )
 
 var typeNames = [...]string{
@@ -61,7 +62,7 @@ var typeNames = [...]string{
 	TypeWant: "WANT", TypeRoute: "ROUTE", TypeEvent: "EVENT", TypeLost: "LOST", TypeCredit: "CREDIT",
 	TypeRequest: "REQUEST", TypeReply: "REPLY", TypeCancel: "CANCEL",
 	TypePing: "PING", TypePong: "PONG", TypeSync: "SYNC", TypeSynced: "SYNCED",
-	TypeGoodbye: "GOODBYE", TypeNodes: "NODES",
+	TypeGoodbye: "GOODBYE", TypeNodes: "NODES", TypeFragment: "FRAGMENT",
 }
 
 // String returns the envelope's name as in docs/protocol.md.
@@ -84,6 +85,7 @@ const (
 	FlagOn      Flags = 0x20 // WANT: wanted; clear: no longer wanted
 	FlagBegin   Flags = 0x20 // ROUTE: the receiver begins to get the route; a jump of the number is no loss
 	FlagHeld    Flags = 0x20 // EVENT: held back by its emitter; takes and returns credit
+	FlagMore    Flags = 0x20 // FRAGMENT: another one follows; clear: the envelope is whole
 
 	typeMask byte = 0x1f
 	flagMask byte = 0xe0
@@ -96,6 +98,7 @@ var legalFlags = [32]Flags{
 	TypeWant:       FlagOn,
 	TypeRoute:      FlagBegin,
 	TypeEvent:      FlagHeld,
+	TypeFragment:   FlagMore,
 }
 
 // TypeOf returns the type and the flags of a frame. An empty frame has the
@@ -114,8 +117,9 @@ type Features uint64
 
 // The features. Bits are append-only.
 const (
-	FeatureHeld  Features = 1 << 0 // held-back events: EVENT's flag and CREDIT
-	FeatureNodes Features = 1 << 1 // lists of nodes and NODES: this side is a router that may have others behind it
+	FeatureHeld      Features = 1 << 0 // held-back events: EVENT's flag and CREDIT
+	FeatureNodes     Features = 1 << 1 // lists of nodes and NODES: this side is a router that may have others behind it
+	FeatureFragments Features = 1 << 2 // FRAGMENT: large envelopes in pieces, with others between them
 )
 
 // NodeID identifies one registry for as long as it lives. It is random and

@@ -231,6 +231,7 @@ const table = {
   23: ['SYNCED', struct({ id: uint64 })],
   24: ['GOODBYE', struct(ending)],
   25: ['NODES', struct({ added: list(node), removed: list(id) })],
+  26: ['FRAGMENT', struct({ data: only(payload, (data) => data !== '', 'an empty piece') }), 'more'],
 }
 const numbers = Object.fromEntries(Object.entries(table).map(([number, [envelope]]) => [envelope, Number(number)]))
 

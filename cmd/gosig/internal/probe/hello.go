@@ -76,7 +76,7 @@ func newID() (id wire.NodeID) {
 
 func featureNames(f wire.Features) []string {
 	names := []string{}
-	for bit, name := range map[wire.Features]string{wire.FeatureHeld: "held", wire.FeatureNodes: "nodes"} {
+	for bit, name := range map[wire.Features]string{wire.FeatureHeld: "held", wire.FeatureNodes: "nodes", wire.FeatureFragments: "fragments"} {
 		if f&bit != 0 {
 			names = append(names, name)
 		}
