@@ -62,8 +62,9 @@ var table = []rule{
 	{"carrier/serial/linesim", nil, nil, "what a bad line does to bytes, alone or in real time, for the tests of whatever must survive it"},
 
 	{"acl", []string{"sig"}, nil, "rules speak of patterns; a decision needs nothing else"},
-	{"router", []string{"sig", "wire", "codec", "acl", "carrier"}, nil, "the only meeting point of signals and frames; it names no concrete carrier or codec"},
-	{"router/routertest", []string{"sig/...", "wire", "codec/...", "carrier/...", "router"}, testLibraries, "the suite of the promises, that every carrier and codec is put through"},
+	{"auth", nil, nil, "secrets and their proofs: formats and checks that anybody can review alone"},
+	{"router", []string{"sig", "wire", "codec", "acl", "auth", "carrier"}, nil, "the only meeting point of signals and frames; it names no concrete carrier or codec"},
+	{"router/routertest", []string{"sig/...", "wire", "codec/...", "carrier/...", "acl", "auth", "router"}, testLibraries, "the suite of the promises, that every carrier and codec is put through"},
 
 	{"cmd/...", []string{"...", "cmd/..."}, []string{"github.com/spf13/cobra", "github.com/pelletier/go-toml/v2"}, "the only place with flags, files and wiring"},
 	{"e2e", []string{"..."}, nil, "tests of the whole, with the binary as a process of its own; nothing but tests"},

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gosig/gosig/auth"
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/sig"
@@ -30,6 +31,14 @@ type ClientOptions struct {
 	DialTimeout time.Duration // for one address, handshake included; default 10 s
 	Return      time.Duration // how often to try the addresses before the one in use, see NewClientRouter; default: never
 	MaxAttempts int           // give up after so many failures of all addresses before the first connection; default: never
+
+	// Credentials prove who this client is to a server that asks for it: the first
+	// of a kind that the server takes. None: what the carrier proves.
+	Credentials []auth.Credential
+	// TrustedWires are schemes ("serial"), and addresses, on which secrets may be
+	// sent although the carrier does not encrypt. Loopback addresses, unix sockets
+	// and mem need not be named.
+	TrustedWires []string
 }
 
 // Offline says what becomes of events that are emitted while there is no

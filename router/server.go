@@ -25,6 +25,10 @@ type ServerOptions struct {
 	Limits   Limits
 	Logger   *slog.Logger      // default slog.Default()
 	OnClient func(ClientEvent) // called for each connection opened and ended, one at a time; nil: nobody
+	Access   AccessOptions     // who may connect, and do what
+	// Admin are methods of the router itself, beside those that it has: see
+	// [ClientRouter.Admin], by which they are called.
+	Admin map[sig.Name]sig.RequestHandler
 }
 
 // ClientEvent tells of a connection that was opened or has ended.

@@ -74,8 +74,8 @@ func TestDocsExamples(t *testing.T) {
 		}
 	}
 	for _, typ := range allTypes() {
-		if reserved := typ == wire.TypeChallenge || typ == wire.TypeAuth; seen[typ] == reserved {
-			t.Errorf("%s: example of %s: %v, want %v", protocolPage, typ, seen[typ], !reserved)
+		if !seen[typ] {
+			t.Errorf("%s: there is no example of %s", protocolPage, typ)
 		}
 	}
 }
@@ -92,7 +92,7 @@ func vectorNamed(t *testing.T, typ wire.Type, name string) string {
 // statesText is the state table, from the code.
 func statesText() string {
 	var b strings.Builder
-	b.WriteString("| nr | envelope | start | greeted | open | closing |\n|---:|---|:-:|:-:|:-:|:-:|\n")
+	b.WriteString("| nr | envelope | start | greeted | asked | proved | open | closing |\n|---:|---|:-:|:-:|:-:|:-:|:-:|:-:|\n")
 	for _, typ := range allTypes() {
 		fmt.Fprintf(&b, "| %d | %s |", typ, typ)
 		for _, state := range states {

@@ -65,7 +65,7 @@ func newEnvelope(t wire.Type) envelope {
 // frame, so that no frame is too long for them.
 func payloadLast(e envelope) bool {
 	switch e := e.(type) {
-	case *event, *wire.Challenge, *wire.Auth, *wire.Request, *wire.Fragment:
+	case *event, *wire.Auth, *wire.Request, *wire.Fragment:
 		return true
 	case *wire.Reply:
 		return e.Code == wire.CodeOK

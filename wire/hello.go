@@ -115,47 +115,6 @@ func (e *Welcome) Decode(frame []byte) error {
 	return r.done()
 }
 
-// Challenge is reserved for authentication: no version defines it yet.
-//
-//	+----+--------+------------+
-//	|0x04| method | data to end|
-//	+----+--------+------------+
-type Challenge struct {
-	Method string
-	Data   []byte
-}
-
-// Append appends the envelope to dst.
-func (e Challenge) Append(dst []byte) []byte {
-	return append(appendName(append(dst, byte(TypeChallenge)), e.Method), e.Data...)
-}
-
-// Decode reads the envelope from frame; Data shares its memory.
-func (e *Challenge) Decode(frame []byte) error {
-	r := open(frame, TypeChallenge)
-	*e = Challenge{Method: r.name("method"), Data: r.rest()}
-	return r.done()
-}
-
-// Auth is reserved for authentication: no version defines it yet. Its layout
-// is that of [Challenge].
-type Auth struct {
-	Method string
-	Data   []byte
-}
-
-// Append appends the envelope to dst.
-func (e Auth) Append(dst []byte) []byte {
-	return append(appendName(append(dst, byte(TypeAuth)), e.Method), e.Data...)
-}
-
-// Decode reads the envelope from frame; Data shares its memory.
-func (e *Auth) Decode(frame []byte) error {
-	r := open(frame, TypeAuth)
-	*e = Auth{Method: r.name("method"), Data: r.rest()}
-	return r.done()
-}
-
 // Abort ends a connection at once, with the reason. Nothing follows it.
 //
 //	+----+------+--------+

@@ -58,6 +58,8 @@ func drawEnvelope(t *rapid.T, typ wire.Type) envelope {
 		e.Version = 1
 	case *wire.Connect:
 		e.Route = min(e.Route, maxU32-uint32(len(e.Events)))
+	case *wire.Challenge:
+		e.Methods = append(e.Methods, "token")
 	case *wire.Refused:
 		e.About = wire.TypeSubscribe
 	case *wire.Want:
@@ -97,6 +99,8 @@ func drawField(t *rapid.T, envelope, field string, v reflect.Value) {
 		}
 	case *wire.NodeID:
 		*value = drawID(t, field)
+	case *wire.Nonce:
+		copy(value[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, field))
 	case *wire.Token:
 		if rapid.Bool().Draw(t, "has token") {
 			*value = wire.Token(drawID(t, field))

@@ -10,7 +10,7 @@ import "math"
 //	|0x06| sender | route | epoch 8B | name | events | requests |
 //	+----+--------+-------+----------+------+--------+----------+
 //
-// with the flags 0x20 for Default and 0x40 for Fresh.
+// with the flags 0x20 for Default, 0x40 for Fresh and 0x80 for Hidden.
 type Connect struct {
 	Sender   uint32
 	Route    uint32 // number of the first event's route
@@ -20,6 +20,7 @@ type Connect struct {
 	Requests []string
 	Default  bool // the sender has a default handler
 	Fresh    bool // it has emitted nothing yet: the next event of each route is its first
+	Hidden   bool // the receiver shows nobody that it is there; needs FeatureHidden
 }
 
 // Append appends the envelope to dst.
@@ -28,6 +29,9 @@ func (e Connect) Append(dst []byte) []byte {
 	dst = appendHead(dst, TypeConnect, FlagDefault, e.Default)
 	if e.Fresh {
 		dst[at] |= byte(FlagFresh)
+	}
+	if e.Hidden {
+		dst[at] |= byte(FlagHidden)
 	}
 	dst = appendUint(dst, uint64(e.Sender))
 	dst = appendUint(dst, uint64(e.Route))
@@ -49,6 +53,7 @@ func (e *Connect) Decode(frame []byte) error {
 		Requests: r.names("requests"),
 		Default:  r.f&FlagDefault != 0,
 		Fresh:    r.f&FlagFresh != 0,
+		Hidden:   r.f&FlagHidden != 0,
 	}
 	if uint64(e.Route)+uint64(len(e.Events)) > math.MaxUint32+1 {
 		r.fail(CodeProtocol, "route", "%d and %d events are over 32 bits", e.Route, len(e.Events))

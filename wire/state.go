@@ -27,19 +27,25 @@ func (r Role) String() string {
 //
 //	       HELLO             WELCOME          GOODBYE sent
 //	Start --------> Greeted ---------> Open ---------------> Closing
-//	  |                |                 |                      |
-//	  +----------------+-----------------+----------------------+--> over
+//	  |                |                ^ |                     |
+//	  |      CHALLENGE v        WELCOME | |                     |
+//	  |              Asked -> Proved ---+ |                     |
+//	  |                |  AUTH   |        |                     |
+//	  +----------------+---------+--------+---------------------+--> over
 //	           ABORT sent or received, GOODBYE received, conn lost
 //
 // Greeted begins for the client when it has sent its HELLO, and for the server
-// when it has received it; Open begins for the server when it has sent its
-// WELCOME, and for the client when it has received it.
+// when it has received it; so do Asked and Proved with CHALLENGE and AUTH. Open
+// begins for the server when it has sent its WELCOME, and for the client when it
+// has received it.
 type State uint8
 
 // The states.
 const (
 	Start   State = iota // the conn is there, nothing has passed
 	Greeted              // HELLO has passed
+	Asked                // CHALLENGE has passed: the client must prove who it is
+	Proved               // AUTH has passed
 	Open                 // WELCOME has passed
 	Closing              // this side has said GOODBYE; what the other sent before it knew still arrives
 )
@@ -51,6 +57,10 @@ func (s State) String() string {
 		return "start"
 	case Greeted:
 		return "greeted"
+	case Asked:
+		return "asked"
+	case Proved:
+		return "proved"
 	case Open:
 		return "open"
 	case Closing:
@@ -67,6 +77,14 @@ var legal = [...][2]uint32{
 		RoleServer: set(TypeAbort),
 	},
 	Greeted: {
+		RoleClient: set(TypeAbort),
+		RoleServer: set(TypeWelcome, TypeChallenge, TypeAbort),
+	},
+	Asked: {
+		RoleClient: set(TypeAuth, TypeAbort),
+		RoleServer: set(TypeAbort),
+	},
+	Proved: {
 		RoleClient: set(TypeAbort),
 		RoleServer: set(TypeWelcome, TypeAbort),
 	},

@@ -8,18 +8,19 @@ import (
 )
 
 var (
-	states = []wire.State{wire.Start, wire.Greeted, wire.Open, wire.Closing}
+	states = []wire.State{wire.Start, wire.Greeted, wire.Asked, wire.Proved, wire.Open, wire.Closing}
 	roles  = []wire.Role{wire.RoleClient, wire.RoleServer}
 )
 
 // stateTable is protocol.md §5, written by hand and not derived from the
-// code: who may send what when. S start, G greeted, O open, C closing.
+// code: who may send what when. S start, G greeted, A asked, P proved, O open,
+// C closing.
 var stateTable = map[wire.Type]struct{ client, server string }{
 	wire.TypeHello:       {"S", ""},
-	wire.TypeWelcome:     {"", "G"},
-	wire.TypeAbort:       {"GOC", "SGOC"},
-	wire.TypeChallenge:   {"", ""},
-	wire.TypeAuth:        {"", ""},
+	wire.TypeWelcome:     {"", "GP"},
+	wire.TypeAbort:       {"GAPOC", "SGAPOC"},
+	wire.TypeChallenge:   {"", "G"},
+	wire.TypeAuth:        {"A", ""},
 	wire.TypeConnect:     {"OC", "OC"},
 	wire.TypeConnected:   {"", "OC"},
 	wire.TypeDisconnect:  {"OC", "OC"},

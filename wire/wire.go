@@ -28,8 +28,8 @@ const (
 	TypeHello       Type = 1
 	TypeWelcome     Type = 2
 	TypeAbort       Type = 3
-	TypeChallenge   Type = 4 // reserved for authentication; not legal in version 1
-	TypeAuth        Type = 5 // reserved for authentication; not legal in version 1
+	TypeChallenge   Type = 4
+	TypeAuth        Type = 5
 	TypeConnect     Type = 6
 	TypeConnected   Type = 7
 	TypeDisconnect  Type = 8
@@ -81,6 +81,7 @@ type Flags uint8
 const (
 	FlagDefault Flags = 0x20 // CONNECT: the sender has a default handler
 	FlagFresh   Flags = 0x40 // CONNECT: nothing of it has been emitted yet
+	FlagHidden  Flags = 0x80 // CONNECT: the receiver does not show that it is there; FeatureHidden
 	FlagYours   Flags = 0x20 // DISCONNECT: the number is one the receiver assigned
 	FlagOn      Flags = 0x20 // WANT: wanted; clear: no longer wanted
 	FlagBegin   Flags = 0x20 // ROUTE: the receiver begins to get the route; a jump of the number is no loss
@@ -93,7 +94,7 @@ const (
 
 // legalFlags holds the flags each envelope defines; absent: none.
 var legalFlags = [32]Flags{
-	TypeConnect:    FlagDefault | FlagFresh,
+	TypeConnect:    FlagDefault | FlagFresh | FlagHidden,
 	TypeDisconnect: FlagYours,
 	TypeWant:       FlagOn,
 	TypeRoute:      FlagBegin,
@@ -120,6 +121,10 @@ const (
 	FeatureHeld      Features = 1 << 0 // held-back events: EVENT's flag and CREDIT
 	FeatureNodes     Features = 1 << 1 // lists of nodes and NODES: this side is a router that may have others behind it
 	FeatureFragments Features = 1 << 2 // FRAGMENT: large envelopes in pieces, with others between them
+	FeatureAuth      Features = 1 << 4 // CHALLENGE and AUTH: the client can prove who it is, the server asks
+	// FeatureHidden: CONNECT may be hidden, for a sender that the client may get
+	// events from, or ask, but not know of otherwise.
+	FeatureHidden Features = 1 << 5
 )
 
 // NodeID identifies one registry for as long as it lives. It is random and

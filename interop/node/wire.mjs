@@ -110,6 +110,7 @@ const name = {
   write: (w, v) => w.string(v),
 }
 const id = { read: (r) => r.id(), write: (w, v) => w.bytes(unhex(v)) }
+const nonce = { read: (r) => hex(r.take(32)), write: (w, v) => w.bytes(unhex(v)) }
 const payload = { read: (r) => hex(r.take(r.left)), write: (w, v) => w.bytes(unhex(v)) }
 const list = (of) => ({
   read: (r) => {
@@ -209,9 +210,9 @@ const table = {
     id, name: maybeName, features: uint64, codec: name, limits, token, nodes: list(node), identity: text,
   })],
   3: ['ABORT', struct(ending)],
-  4: ['CHALLENGE', struct({ method: name, data: payload })],
-  5: ['AUTH', struct({ method: name, data: payload })],
-  6: ['CONNECT', routesFit, 'default', 'fresh'],
+  4: ['CHALLENGE', struct({ id, methods: only(list(name), (l) => l.length > 0, 'no methods'), binding: name, nonce })],
+  5: ['AUTH', struct({ method: name, proof: payload })],
+  6: ['CONNECT', routesFit, 'default', 'fresh', 'hidden'],
   7: ['CONNECTED', struct({ sender: uint, code, text, wanted: list(uint) })],
   8: ['DISCONNECT', struct({ sender: uint, ...ending }), 'yours'],
   9: ['SUBSCRIBE', struct(patterns)],

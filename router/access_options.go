@@ -1,0 +1,28 @@
+package router
+
+import "github.com/gosig/gosig/acl"
+
+// AccessOptions say who may connect to a [ServerRouter] and what they may do
+// there. The zero value lets in whoever the carriers let in, and allows
+// everything.
+type AccessOptions struct {
+	// Authenticator asks clients for a proof of who they are; nil: what the
+	// carriers prove is all that is known.
+	Authenticator Authenticator
+	// AdmitAnonymous lets in, with an Authenticator, whoever has proved nothing, to
+	// be what a policy calls {anonymous}. Default: refused.
+	AdmitAnonymous bool
+	// TrustedWires are schemes ("serial"), and URLs of listeners, on which secrets
+	// may be sent although the carrier does not encrypt, since nobody else can
+	// reach the wire. Loopback addresses, unix sockets and mem need not be named.
+	TrustedWires []string
+	// Authorizer decides what principals may do; nil is [acl.Open]. Decisions are
+	// kept with what they were made for, see [ServerRouter.SetAuthorizer]. It holds
+	// for clients, and for the servers that client routers of the same registry
+	// are connected to; what this process does itself is not restricted.
+	Authorizer acl.Authorizer
+	// Audit is told what has happened. It is called by one goroutine, one record
+	// after the other, and may block: up to 4,096 records wait for it, and what
+	// does not fit is counted in Stats.AuditDropped. nil: nobody.
+	Audit func(AuditRecord)
+}
