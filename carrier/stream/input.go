@@ -26,7 +26,8 @@ type input struct {
 	started bool   // a whole frame has arrived
 	err     error  // from the reader, to be returned once kept is used up
 
-	wait waiter
+	lazy LazyReader // r, if it is one; nil: it is not
+	more MoreReader // the same
 }
 
 // receive reads into buf, behind what was kept, until there is a whole frame.
@@ -37,12 +38,12 @@ func (in *input) receive(buf []byte) ([]byte, error) {
 // receiveLazily is receive with a buffer that is taken when there is something
 // to read, as far as the stream can tell. It can where a read begins with a frame.
 func (in *input) receiveLazily(from carrier.BufferSource) ([]byte, error) {
-	if in.wait.raw == nil || len(in.kept) > 0 || in.err != nil {
+	if in.lazy == nil || len(in.kept) > 0 || in.err != nil {
 		return in.receive(from.Take())
 	}
 	var n int
 	var buf []byte
-	buf, n, in.err = in.wait.read(from)
+	buf, n, in.err = in.lazy.ReadLazily(from)
 	if buf == nil { // it was not even tried
 		buf = from.Take()
 	}
@@ -71,7 +72,16 @@ func (in *input) receiveMore(buf []byte, n int) ([]byte, error) {
 		var k int
 		k, in.err = in.read(buf[n:])
 		n += k
+		n += in.readMore(buf[n:])
 	}
+}
+
+// readMore reads what has arrived as well.
+func (in *input) readMore(p []byte) (n int) {
+	if in.more != nil && in.err == nil && len(p) > 0 {
+		n, in.err = in.more.ReadMore(p)
+	}
+	return n
 }
 
 // refill returns buf at its full size with the kept bytes at its start, and

@@ -16,8 +16,9 @@ const (
 // output writes batches to a stream.
 type output struct {
 	w        io.Writer
-	vectored bool  // w takes many buffers in one call
-	broken   error // a part of a frame may be out: nothing can follow
+	vectored bool   // w takes many buffers in one call
+	corker   Corker // w, if it is one; nil: it is not
+	broken   error  // a part of a frame may be out: nothing can follow
 
 	vector  net.Buffers // what WriteTo consumes
 	vectors net.Buffers // the same from its start, for reuse
@@ -34,16 +35,25 @@ func vectored(w io.Writer) bool {
 }
 
 func (o *output) send(batches [][]byte) error {
+	if len(batches) == 0 {
+		return nil
+	}
+	if o.corker != nil {
+		o.corker.Cork()
+	}
 	var err error
 	switch {
-	case len(batches) == 0:
-		return nil
 	case len(batches) == 1:
 		err = o.write(batches[0])
 	case o.vectored:
 		err = o.writeVector(batches)
 	default:
 		err = o.writeGathered(batches)
+	}
+	if o.corker != nil {
+		if uncorked := o.corker.Uncork(); err == nil {
+			err = uncorked
+		}
 	}
 	o.broken = err
 	return err

@@ -91,8 +91,8 @@ func New(rwc io.ReadWriteCloser, opts *Options) *Conn {
 	c.readWatch.interrupt, c.readWatch.resume = c.interruptRead, c.resumeRead
 	c.writeWatch.interrupt, c.writeWatch.resume = c.interruptWrite, c.resumeWrite
 	c.in = input{r: rwc, limit: &c.limit, explain: opts.Explain}
-	c.in.wait.of(rwc)
-	c.out = output{w: rwc, vectored: vectored(rwc)}
+	c.in.lazy, c.in.more = lazyReaderOf(rwc), moreReaderOf(rwc)
+	c.out = output{w: rwc, vectored: vectored(rwc), corker: corkerOf(rwc)}
 	c.try.on(rwc)
 	if opts.MaxFrame == 0 {
 		c.SetMaxFrame(carrier.DefaultMaxFrame)

@@ -4,7 +4,6 @@ package stream
 
 import (
 	"io"
-	"net"
 	"os"
 	"syscall"
 
@@ -14,7 +13,7 @@ import (
 // waiter reads from a socket with a buffer that it has only while it tries. It
 // costs no system call more than a Read, which waits with the buffer in hand.
 type waiter struct {
-	raw syscall.RawConn // nil: the stream is no socket
+	raw syscall.RawConn
 	try func(fd uintptr) bool
 
 	// Of the read under way.
@@ -24,20 +23,19 @@ type waiter struct {
 	err  error
 }
 
-// of makes the waiter of a stream.
-func (w *waiter) of(rwc io.ReadWriteCloser) {
-	switch c := rwc.(type) {
-	case *net.TCPConn:
-		w.raw, _ = c.SyscallConn() // an error: no waiter, then
-	case *net.UnixConn:
-		w.raw, _ = c.SyscallConn()
+// newWaiter makes the waiter of a socket; nil: it has none.
+func newWaiter(c syscall.Conn) LazyReader {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil
 	}
+	w := &waiter{raw: raw}
 	w.try = w.attempt
+	return w
 }
 
-// read reads once, as soon as there is something. The buffer is nil if the
-// reading was interrupted before that.
-func (w *waiter) read(from carrier.BufferSource) (buf []byte, n int, err error) {
+// ReadLazily implements [LazyReader].
+func (w *waiter) ReadLazily(from carrier.BufferSource) (buf []byte, n int, err error) {
 	w.from, w.buf, w.n, w.err = from, nil, 0, nil
 	err = w.raw.Read(w.try)
 	buf, n = w.buf, w.n

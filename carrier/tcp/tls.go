@@ -29,7 +29,8 @@ func (c *Carrier) dialTLS(ctx context.Context, addr *url.URL) (carrier.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	return c.protect(nc, tls.Client(nc, config), config.ServerName), nil
+	raw := newRecords(nc)
+	return c.protect(raw, tls.Client(raw, config), config.ServerName), nil
 }
 
 func (c *Carrier) listenTLS(ctx context.Context, addr *url.URL) (carrier.Listener, error) {
@@ -48,7 +49,8 @@ func (c *Carrier) listenTLS(ctx context.Context, addr *url.URL) (carrier.Listene
 	return stream.NewListener(ln, &stream.ListenerOptions{
 		Addr: "tls://" + ln.Addr().String(),
 		Wrap: func(nc net.Conn) (carrier.Conn, error) {
-			return c.protect(nc, tls.Server(nc, config), ""), nil
+			raw := newRecords(nc)
+			return c.protect(raw, tls.Server(raw, config), ""), nil
 		},
 	}), nil
 }
@@ -70,7 +72,7 @@ type tlsConn struct {
 	identity atomic.Pointer[carrier.Identity] // set by the handshake; ID "": none
 }
 
-func (c *Carrier) protect(raw net.Conn, tc *tls.Conn, called string) *tlsConn {
+func (c *Carrier) protect(raw *records, tc *tls.Conn, called string) *tlsConn {
 	return &tlsConn{
 		Conn: stream.New(&tlsStream{Conn: tc, raw: raw}, &stream.Options{
 			LocalAddr: "tls://" + raw.LocalAddr().String(), RemoteAddr: "tls://" + raw.RemoteAddr().String(),
@@ -78,22 +80,6 @@ func (c *Carrier) protect(raw net.Conn, tc *tls.Conn, called string) *tlsConn {
 		}),
 		tls: tc, limit: c.opts.HandshakeTimeout, called: called,
 	}
-}
-
-// tlsStream closes in bounded time: [tls.Conn.Close] waits up to 5 s for a peer
-// that does not read.
-type tlsStream struct {
-	*tls.Conn
-	raw net.Conn
-}
-
-func (s *tlsStream) Close() error {
-	t := time.AfterFunc(farewell, func() { s.raw.Close() })
-	defer t.Stop()
-	if err := s.Conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		s.raw.Close() // the good-bye was not taken; the conn is gone all the same
-	}
-	return nil
 }
 
 // Handshake implements [carrier.Handshaker].
@@ -151,6 +137,15 @@ func (c *tlsConn) Receive(ctx context.Context, buf []byte) ([]byte, error) {
 		return nil, err
 	}
 	batch, err := c.Conn.Receive(ctx, buf)
+	return batch, refusal(err)
+}
+
+// ReceiveLazily implements [carrier.LazyReceiver].
+func (c *tlsConn) ReceiveLazily(ctx context.Context, from carrier.BufferSource) ([]byte, error) {
+	if err := c.Handshake(ctx); err != nil {
+		return nil, err
+	}
+	batch, err := stream.Socket{Conn: c.Conn}.ReceiveLazily(ctx, from)
 	return batch, refusal(err)
 }
 
