@@ -33,6 +33,8 @@ type direction struct {
 	queued int       // bytes
 	cut    bool
 	stats  LineStats
+	sent   uart // of a line at its speed, when the sender has another one
+	heard  uart // of a receiver that has another one
 }
 
 // piece are bytes that arrive at a time.
@@ -45,6 +47,7 @@ func newDirection(l *Line, to End) *direction {
 	return &direction{
 		line: l, to: to, queue: make(chan piece, inFlight),
 		noise: New(l.opt.Damage, l.opt.Seed<<1|uint64(to)), free: time.Now(),
+		sent: newUART(), heard: newUART(),
 	}
 }
 
@@ -102,7 +105,9 @@ func (d *direction) takeSome(p []byte, injected bool) bool {
 func (d *direction) enter(p []byte, injected bool) (piece, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if now := time.Now(); d.free.Before(now) {
+	now := time.Now()
+	idle := d.free.Before(now)
+	if idle {
 		d.free = now
 	}
 	d.free = d.free.Add(d.wireTime(len(p)))
@@ -112,8 +117,9 @@ func (d *direction) enter(p []byte, injected bool) (piece, bool) {
 		arriving = append(arriving, p...)
 	} else {
 		d.stats.Bytes += uint64(len(p))
-		arriving = d.noise.Apply(arriving, p)
+		arriving = d.noise.Apply(arriving, d.atSpeed(p, d.to.Other(), &d.sent, idle))
 	}
+	arriving = d.atSpeed(arriving, d.to, &d.heard, idle)
 	switch {
 	case d.cut:
 		d.stats.Cut += uint64(len(arriving))
@@ -126,6 +132,27 @@ func (d *direction) enter(p []byte, injected bool) (piece, bool) {
 	}
 	d.queued += len(arriving)
 	return piece{d.free.Add(d.line.opt.Delay), arriving}, true
+}
+
+// atSpeed returns what comes of bytes where an end is set to another speed than
+// the line has.
+func (d *direction) atSpeed(p []byte, e End, u *uart, idle bool) []byte {
+	if !d.line.opt.Strict || d.line.opt.Baud == 0 {
+		return p
+	}
+	set := d.line.ends[e].baud()
+	if set == 0 || set == d.line.opt.Baud {
+		return p
+	}
+	ratio := float64(set) / float64(d.line.opt.Baud)
+	if e != d.to {
+		ratio = 1 / ratio // there the line is what receives
+	}
+	var out []byte
+	if idle {
+		out = u.idle(out)
+	}
+	return u.receive(out, p, ratio)
 }
 
 // full reports whether an end has been given more than it takes. A line without

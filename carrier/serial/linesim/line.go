@@ -32,6 +32,10 @@ type LineOptions struct {
 	Damage Damage
 	// Seed of the damage. The same seed and the same bytes suffer the same.
 	Seed uint64
+	// Strict makes the speed matter to which a program has set a [Port]: at
+	// another one than Baud it gets, and gives, what a UART makes of the bits.
+	// By default ports may be set to anything.
+	Strict bool
 	// Exact keeps time to some 0.1 ms instead of 1 ms, by sleeping in system
 	// calls. It is for measuring, and not for testing/synctest.
 	Exact bool
@@ -219,6 +223,17 @@ func (e *end) failed(rwc io.ReadWriteCloser, err error) {
 	if mine {
 		_ = rwc.Close() // it has failed before
 	}
+}
+
+// baud is the speed that a program has set, 0 if there is none to set.
+func (e *end) baud() int {
+	e.mu.Lock()
+	rwc := e.rwc
+	e.mu.Unlock()
+	if p, ok := rwc.(interface{ Baud() int }); ok {
+		return p.Baud()
+	}
+	return 0
 }
 
 var errNothing = errors.New("linesim: nothing is attached")

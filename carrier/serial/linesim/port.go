@@ -140,6 +140,16 @@ func (p *Port) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// Baud returns the speed to which a program has set the port; 0 if it is not
+// known.
+func (p *Port) Baud() int {
+	master, _, err := p.current()
+	if err != nil || master == nil {
+		return 0
+	}
+	return speedOf(master)
+}
+
 // current returns the terminal, or what tells when there is one.
 func (p *Port) current() (*os.File, <-chan struct{}, error) {
 	p.mu.Lock()

@@ -3,9 +3,11 @@ package linesim_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -121,4 +123,53 @@ func TestPortFull(t *testing.T) {
 		line.Inject(linesim.A, make([]byte, 1000))
 	}
 	require.NoError(t, line.Close())
+}
+
+// setSpeed does what a program does that opens a port for a speed.
+func setSpeed(t *testing.T, f *os.File, code uint32) {
+	t.Helper()
+	conn, err := f.SyscallConn()
+	require.NoError(t, err)
+	require.NoError(t, conn.Control(func(fd uintptr) {
+		var mode syscall.Termios
+		_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TCGETS, uintptr(unsafe.Pointer(&mode)))
+		require.Zero(t, errno)
+		mode.Cflag = mode.Cflag&^0o10017 | code
+		_, _, errno = syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TCSETS, uintptr(unsafe.Pointer(&mode)))
+		require.Zero(t, errno)
+	}))
+}
+
+// TestStrict: a port that is set to another speed than the line has gets other
+// bytes, and what it sends arrives as others.
+func TestStrict(t *testing.T) {
+	line := linesim.NewLine(&linesim.LineOptions{Baud: 115200, Strict: true})
+	defer line.Close()
+	pa, pb := newPort(t, ""), newPort(t, "")
+	line.Attach(linesim.A, pa)
+	line.Attach(linesim.B, pb)
+	a, b := open(t, pa.Path()), open(t, pb.Path())
+	setSpeed(t, b, syscall.B115200)
+	text := []byte(strings.Repeat("a text that should arrive as it is; ", 10))
+	for _, row := range []struct {
+		code uint32
+		baud int
+	}{{syscall.B115200, 115200}, {syscall.B9600, 9600}, {syscall.B57600, 57600}, {syscall.B230400, 230400}} {
+		setSpeed(t, a, row.code)
+		assert.Equal(t, row.baud, pa.Baud())
+		for _, way := range []struct {
+			from, to *os.File
+			end      linesim.End
+		}{{a, b, linesim.B}, {b, a, linesim.A}} {
+			before := line.Stats(way.end)
+			require.NoError(t, second(way.from.Write(text)))
+			right := row.baud == 115200
+			require.Eventually(t, func() bool {
+				now := line.Stats(way.end)
+				return now.Bytes-before.Bytes == uint64(len(text)) && (!right || now.Arrived-before.Arrived == uint64(len(text)))
+			}, 10*time.Second, time.Millisecond)
+			got := read(t, way.to, int(line.Stats(way.end).Arrived-before.Arrived))
+			assert.Equal(t, right, string(got) == string(text), "%d baud: %q", row.baud, got)
+		}
+	}
 }

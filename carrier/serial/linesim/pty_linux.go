@@ -103,3 +103,22 @@ func hungUp(master *os.File) bool {
 	})
 	return err != nil || ask.revents&pollHUP != 0
 }
+
+// speeds are the codes of a terminal's usual ones.
+var speeds = map[uint32]int{
+	syscall.B1200: 1200, syscall.B2400: 2400, syscall.B4800: 4800, syscall.B9600: 9600,
+	syscall.B19200: 19200, syscall.B38400: 38400, syscall.B57600: 57600, syscall.B115200: 115200,
+	syscall.B230400: 230400, syscall.B460800: 460800, syscall.B500000: 500000, syscall.B576000: 576000,
+	syscall.B921600: 921600, syscall.B1000000: 1000000, syscall.B1152000: 1152000, syscall.B1500000: 1500000,
+	syscall.B2000000: 2000000, syscall.B2500000: 2500000, syscall.B3000000: 3000000, syscall.B3500000: 3500000, syscall.B4000000: 4000000,
+}
+
+// speedOf returns the speed a terminal is set to, 0 if it is an unusual one.
+func speedOf(master *os.File) int {
+	const mask = 0o10017 // CBAUD
+	var mode syscall.Termios
+	if err := ioctl(master, syscall.TCGETS, unsafe.Pointer(&mode)); err != nil {
+		return 0
+	}
+	return speeds[mode.Cflag&mask]
+}
