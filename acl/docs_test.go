@@ -39,6 +39,9 @@ func TestPageUsesTheKeysThereAre(t *testing.T) {
 		for line := range strings.Lines(block[1]) {
 			if m := tomlTable.FindStringSubmatch(line); m != nil {
 				table = m[1]
+				if table == "identity" || table == "credential" { // of a file, not of a Source
+					break
+				}
 				assert.Contains(t, keys, table)
 			} else if m := tomlKey.FindStringSubmatch(line); m != nil {
 				assert.Contains(t, keys[table], m[1], "[[%s]]", table)

@@ -114,10 +114,8 @@ func newRoot(a *app) *cobra.Command {
 	root.SetOut(a.std.Out)
 	root.SetErr(a.std.Err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
-	root.AddCommand(newServe(a), newSub(a), newEmit(a), newRequest(a), newRespond(a), newLs(a), newProbe(a), newCarriers(a), newPorts(a), newBench(a), newDemo(a), newCheck(a), newCA(a), newVersion(a))
-	for _, cmd := range root.Commands() {
-		nameEnv(cmd)
-	}
+	root.AddCommand(newServe(a), newSub(a), newEmit(a), newRequest(a), newRespond(a), newLs(a), newProbe(a), newCarriers(a), newPorts(a), newBench(a), newDemo(a), newCheck(a), newACL(a), newCA(a), newVersion(a))
+	nameEnv(root)
 	return root
 }
 

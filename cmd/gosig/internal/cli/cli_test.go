@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 
 	"github.com/gosig/gosig/sig"
@@ -42,11 +43,10 @@ func TestUnreachableSaysWhatToDo(t *testing.T) {
 // Every command teaches: what it does, an example, and for each flag its
 // variable.
 func TestEveryCommandTeaches(t *testing.T) {
-	root := newRoot(&app{})
-	for _, cmd := range root.Commands() {
-		t.Run(cmd.Name(), func(t *testing.T) {
+	for _, cmd := range descendants(newRoot(&app{})) {
+		t.Run(cmd.CommandPath(), func(t *testing.T) {
 			assert.NotEmpty(t, cmd.Short)
-			assert.Contains(t, cmd.Example, "gosig "+cmd.Name())
+			assert.Contains(t, cmd.Example, cmd.CommandPath())
 			assert.NotContains(t, cmd.Long, "\t", "help is aligned with spaces")
 			for _, f := range collect(cmd.LocalFlags().VisitAll) {
 				if f.Name != "help" {
@@ -55,6 +55,14 @@ func TestEveryCommandTeaches(t *testing.T) {
 			}
 		})
 	}
+}
+
+func descendants(cmd *cobra.Command) []*cobra.Command {
+	var all []*cobra.Command
+	for _, c := range cmd.Commands() {
+		all = append(append(all, c), descendants(c)...)
+	}
+	return all
 }
 
 func TestTheCommandLineWinsOverTheEnvironment(t *testing.T) {

@@ -26,8 +26,15 @@ func bindEnv(cmd *cobra.Command, lookup func(string) (string, bool)) error {
 	return nil
 }
 
-// nameEnv adds its environment variable to the help of each flag.
+// nameEnv adds its environment variable to the help of each flag of the commands
+// below cmd.
 func nameEnv(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		nameEnv(c)
+	}
+	if !cmd.HasParent() {
+		return
+	}
 	for _, f := range collect(cmd.LocalFlags().VisitAll) {
 		f.Usage += " [" + envName(f.Name) + "]"
 	}

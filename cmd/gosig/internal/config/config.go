@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -37,7 +38,20 @@ type Config struct {
 	// part of another router's.
 	Uplink *Uplink `toml:"uplink"`
 	Limits Limits  `toml:"limits"`
+	// PolicyFile names a file with the policy, or is [Here]: then its tables are
+	// in this file. Without it everybody who gets a connection may do everything.
+	PolicyFile *string `toml:"policy"`
+	Policy
+
+	access *Access
 }
+
+// Here announces a policy in the same file. It stands above all tables, so that a
+// file which was cut off below it does not count as one without a policy.
+const Here = "here"
+
+// Access is the policy of the file, or nil if it has none.
+func (c *Config) Access() *Access { return c.access }
 
 // DefaultDrain is how long connections may end in order if nothing else is
 // said.
@@ -104,6 +118,11 @@ func Load(path string) (*Config, error) {
 	if err := c.checkFiles(path, indexLines(data)); err != nil {
 		return nil, err
 	}
+	if c.PolicyFile != nil && *c.PolicyFile != Here {
+		if c.access, err = LoadPolicy(*c.PolicyFile); err != nil {
+			return nil, err
+		}
+	}
 	return c, nil
 }
 
@@ -113,12 +132,43 @@ func Parse(file string, data []byte) (*Config, error) {
 	c := &Config{}
 	err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(c)
 	if err != nil {
-		return nil, explain(file, err)
+		return nil, explain(file, err, knownKeys)
 	}
 	if err := c.validate(file, indexLines(data)); err != nil {
 		return nil, err
 	}
+	if err := c.parsePolicy(file, data); err != nil {
+		return nil, err
+	}
 	return c, nil
+}
+
+// parsePolicy compiles the policy that stands in the file itself, if it is said to
+// be there.
+func (c *Config) parsePolicy(file string, data []byte) (err error) {
+	first := ""
+	for _, key := range topKeys(data) {
+		if slices.Contains(policyKeys, key) {
+			first = key
+			break
+		}
+	}
+	k := &checker{file: file, lines: indexLines(data)}
+	switch {
+	case c.PolicyFile == nil && first != "":
+		k.fail(first+".0", "a policy in this file must be announced above the first table: policy = %q", Here)
+	case c.PolicyFile == nil:
+	case *c.PolicyFile == "":
+		k.fail("policy", "policy is empty: name the file with the policy, or write policy = %q if it is in this one", Here)
+	case *c.PolicyFile != Here && first != "":
+		k.fail(first+".0", "the policy is in the file that policy names: %s cannot be here as well", first)
+	case *c.PolicyFile == Here && first == "":
+		k.fail("policy", "the policy is said to be in this file, but there is none: has it been cut off? Write a [[rule]], and [end] as the last line")
+	case *c.PolicyFile == Here:
+		c.access, err = c.Policy.compile(file, data)
+		return err
+	}
+	return k.err()
 }
 
 // Validate checks a configuration that was put together from elsewhere, like
@@ -131,14 +181,14 @@ func (c *Config) Validate() error {
 }
 
 // explain turns the decoder's errors into this package's.
-func explain(file string, err error) error {
+func explain(file string, err error, known map[string][]string) error {
 	var missing *toml.StrictMissingError
 	if errors.As(err, &missing) {
 		var all []error
 		for i := range missing.Errors {
 			e := &missing.Errors[i]
 			row, _ := e.Position()
-			all = append(all, &Error{File: file, Line: row, Text: unknownKey(e.Key())})
+			all = append(all, &Error{File: file, Line: row, Text: unknownKey(e.Key(), known)})
 		}
 		return errors.Join(all...)
 	}
@@ -157,6 +207,9 @@ func (c *Config) resolve(folder string) {
 	}
 	if u := c.Uplink; u != nil {
 		resolve(folder, &u.TLS.Cert, &u.TLS.Key, &u.TLS.CA, &u.PSKFile)
+	}
+	if c.PolicyFile != nil && *c.PolicyFile != Here {
+		resolve(folder, c.PolicyFile)
 	}
 }
 

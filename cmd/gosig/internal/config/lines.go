@@ -85,3 +85,28 @@ func join(prefix, key string) string {
 	}
 	return prefix + "." + key
 }
+
+// topKeys are the keys at the top of a document, each as often as it is mentioned
+// and in that order. The document has been decoded without an error before; of
+// another one it has those before its first mistake.
+func topKeys(data []byte) []string {
+	var keys []string
+	var p unstable.Parser
+	p.Reset(data)
+	table := ""
+	for p.NextExpression() {
+		e := p.Expression()
+		parts, _ := keyOf(e, data)
+		switch {
+		case len(parts) == 0:
+		case e.Kind == unstable.Table || e.Kind == unstable.ArrayTable:
+			table = parts[0]
+			keys = append(keys, table)
+		case table == "":
+			keys = append(keys, parts[0])
+		default:
+			keys = append(keys, table)
+		}
+	}
+	return keys
+}

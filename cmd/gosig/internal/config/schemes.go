@@ -12,6 +12,10 @@ var Schemes = []string{"tcp", "tls", "unix", "quic", "dtls", "ws", "wss"}
 // encrypted are those of them that certificates protect.
 var encrypted = []string{"tls", "quic", "dtls", "wss"}
 
+// IsPath reports whether addresses of a scheme are paths on this machine, and have
+// no port.
+func IsPath(scheme string) bool { return scheme == "unix" || scheme == "serial" }
+
 // Encrypted reports whether addresses of a scheme take certificates.
 func Encrypted(scheme string) bool { return slices.Contains(encrypted, scheme) }
 

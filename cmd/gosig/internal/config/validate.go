@@ -3,11 +3,16 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/gosig/gosig/acl"
+	"github.com/gosig/gosig/auth"
 )
 
 // checker collects what is wrong, with the place.
@@ -81,7 +86,7 @@ func (l *Listener) validate(k *checker, key string) {
 	q := u.Query()
 	certificate := (l.TLS.Cert != "" || q.Has("cert")) && (l.TLS.Key != "" || q.Has("key"))
 	keys := l.PSKFile != "" || q.Has("psk_file")
-	if scheme != "unix" && u.Port() == "" {
+	if !IsPath(scheme) && u.Port() == "" {
 		k.fail(key+".url", "%q has no port; write it like %s://127.0.0.1:7465", l.URL, scheme)
 	}
 	if !Encrypted(scheme) && l.TLS != (TLS{}) {
@@ -149,7 +154,9 @@ func SchemeOf(addr string) (string, error) {
 	switch {
 	case u.Scheme == "unix" && (u.Host != "" || len(u.Path) < 2):
 		return "", fmt.Errorf("%q has no absolute path; write it like unix:///run/gosig.sock", addr)
-	case u.Scheme != "unix" && u.Port() == "" && !strings.HasPrefix(u.Scheme, "ws"):
+	case u.Scheme == "serial" && (u.Host != "" || len(u.Path) < 2):
+		return "", fmt.Errorf("%q has no path of a port; write it like serial:///dev/ttyUSB0", addr)
+	case !IsPath(u.Scheme) && u.Port() == "" && !strings.HasPrefix(u.Scheme, "ws"):
 		return "", fmt.Errorf("%q has no port; write it like %s://127.0.0.1:7465", addr, u.Scheme)
 	}
 	return u.Scheme, nil
@@ -157,16 +164,38 @@ func SchemeOf(addr string) (string, error) {
 
 // knownKeys are what a file may say, for the hint at a mistyped one.
 var knownKeys = map[string][]string{
-	"":           {"name", "codecs", "drain", "log", "listen", "uplink", "limits"},
+	"":           append([]string{"name", "codecs", "drain", "log", "listen", "uplink", "limits", "policy"}, policyKeys...),
 	"log":        {"level", "format"},
 	"listen":     {"url", "tls", "psk_file"},
 	"listen.tls": {"cert", "key", "ca"},
 	"uplink":     {"urls", "tls", "return", "psk_file", "psk_identity"},
 	"uplink.tls": {"cert", "key", "ca"},
 	"limits":     limitKeys(),
+	"group":      keysOf[acl.Group](),
+	"rule":       keysOf[acl.Rule](),
+	"expect":     keysOf[acl.Expect](),
+	"identity":   keysOf[Identity](),
+	"credential": keysOf[auth.Entry](),
 }
 
-func unknownKey(key toml.Key) string {
+// knownOfPolicy are those of a file that is a policy alone.
+var knownOfPolicy = func() map[string][]string {
+	known := maps.Clone(knownKeys)
+	known[""] = policyKeys
+	return known
+}()
+
+// keysOf are the keys of a struct, as its tags name them.
+func keysOf[T any]() []string {
+	var keys []string
+	t := reflect.TypeFor[T]()
+	for i := range t.NumField() {
+		keys = append(keys, t.Field(i).Tag.Get("toml"))
+	}
+	return keys
+}
+
+func unknownKey(key toml.Key, knownKeys map[string][]string) string {
 	full := strings.Join(key, ".")
 	parent := ""
 	if len(key) > 1 {
