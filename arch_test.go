@@ -58,6 +58,8 @@ var table = []rule{
 	{"carrier/ws", secured, []string{"github.com/coder/websocket"}, "a carrier: its parent, stream, certs, and its one library"},
 	{"carrier/dtls", secured, []string{"github.com/pion/dtls/v3", "github.com/pion/sctp", "github.com/pion/transport/v5", "github.com/pion/logging"}, "a carrier: its parent, stream, certs, and its one library, a stack in four modules"},
 
+	{"carrier/serial", []string{"carrier", "carrier/serial/link"}, []string{"github.com/tarm/serial"}, "a carrier: its parent, its link, and its one library"},
+	{"carrier/serial/serialtest", []string{"carrier", "carrier/serial", "carrier/serial/linesim"}, nil, "lines between clients and listeners, for the tests of every package that needs some"},
 	{"carrier/serial/link", nil, nil, "the link: no I/O, standard library only"},
 	{"carrier/serial/linesim", nil, nil, "what a bad line does to bytes, alone or in real time, for the tests of whatever must survive it"},
 

@@ -48,6 +48,9 @@ func newServe(a *app) *cobra.Command {
 			  ws://HOST:PORT/PATH     not encrypted
 			  wss://HOST:PORT/PATH    as tls://; web pages may connect to these two with
 			                          ?origin=https://their.example
+			  serial:///dev/ttyUSB0   a device on a serial line; a pattern, such as
+			                          'serial:///dev/serial/by-id/*?baud=115200', for all that
+			                          are plugged in, now and later
 
 			A --psk-file has a line NAME:KEY for each client that may connect, the key in
 			hexadecimal, made for instance by: openssl rand -hex 32
@@ -70,6 +73,9 @@ func newServe(a *app) *cobra.Command {
 			  # a device, by a key
 			  gosig serve --listen dtls://0.0.0.0:7467 --psk-file keys.psk
 			  gosig emit  --connect dtls://router.example:7467 --psk-file my.psk --sender press temp 21.5
+
+			  # devices on serial lines, as they are plugged in
+			  gosig serve --listen 'serial:///dev/ttyUSB*?baud=115200' --listen ` + DefaultAddress + `
 
 			  gosig serve --config /etc/gosig.toml --log-format json
 

@@ -9,6 +9,7 @@ import (
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/carrier/dtls"
 	"github.com/gosig/gosig/carrier/quic"
+	"github.com/gosig/gosig/carrier/serial"
 	"github.com/gosig/gosig/carrier/tcp"
 	"github.com/gosig/gosig/carrier/ws"
 	"github.com/gosig/gosig/cmd/gosig/internal/config"
@@ -55,6 +56,7 @@ func (s *securityFlags) carriers(log *slog.Logger) []carrier.Carrier {
 			PSKFile: s.pskFile, PSKIdentity: s.pskIdentity, Logger: log,
 		}),
 		ws.New(&ws.Options{CertFile: s.Cert, KeyFile: s.Key, CAFile: s.CA, ServerName: s.serverName, Logger: log}),
+		serial.New(&serial.Options{Logger: log}),
 	}
 }
 

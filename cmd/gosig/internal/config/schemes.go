@@ -7,7 +7,7 @@ import (
 
 // Schemes are those of the carriers the binary has for listening and for
 // connecting from a command line.
-var Schemes = []string{"tcp", "tls", "unix", "quic", "dtls", "ws", "wss"}
+var Schemes = []string{"tcp", "tls", "unix", "quic", "dtls", "ws", "wss", "serial"}
 
 // encrypted are those of them that certificates protect.
 var encrypted = []string{"tls", "quic", "dtls", "wss"}

@@ -1,0 +1,19 @@
+package serial_test
+
+import (
+	"testing"
+
+	"github.com/gosig/gosig/carrier/carriertest"
+	"github.com/gosig/gosig/carrier/serial/serialtest"
+)
+
+// TestConformance runs the kit over pairs of pseudo-terminals, as fast as they
+// go.
+func TestConformance(t *testing.T) {
+	n := serialtest.New(t, nil, nil)
+	carriertest.Test(t, carriertest.Subject{
+		Carrier: n.Server, Dialer: n.Client,
+		Listen:  func(testing.TB) string { return n.Listen() },
+		Options: carriertest.Options{Bytes: 400_000},
+	})
+}
