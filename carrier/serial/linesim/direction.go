@@ -33,8 +33,8 @@ type direction struct {
 	queued int       // bytes
 	cut    bool
 	stats  LineStats
-	sent   uart // of a line at its speed, when the sender has another one
-	heard  uart // of a receiver that has another one
+	ours   uart // of a line at its speed, when the sender has another one
+	theirs uart // of a receiver that has another one
 }
 
 // piece are bytes that arrive at a time.
@@ -47,7 +47,7 @@ func newDirection(l *Line, to End) *direction {
 	return &direction{
 		line: l, to: to, queue: make(chan piece, inFlight),
 		noise: New(l.opt.Damage, l.opt.Seed<<1|uint64(to)), free: time.Now(),
-		sent: newUART(), heard: newUART(),
+		ours: newUART(), theirs: newUART(),
 	}
 }
 
@@ -67,13 +67,35 @@ func (d *direction) wireTime(size int) time.Duration {
 	return time.Duration(size) * 10 * time.Second / time.Duration(d.line.opt.Baud)
 }
 
+// origin is where bytes come from.
+type origin byte
+
+const (
+	sent     origin = iota // by the other end, just now
+	waiting                // the same, and they may have been there before they were asked for
+	injected               // by nobody
+)
+
+// bytesSent says of bytes for which a Read has asked whether they were there
+// already. A UART has a buffer: it does not fall idle because this computer is
+// late to look.
+func bytesSent(asked time.Time) origin {
+	if time.Since(asked) < 100*time.Microsecond {
+		return waiting
+	}
+	return sent
+}
+
+// atMostLate is how late to look this computer may be.
+const atMostLate = 100 * time.Millisecond
+
 // take accepts bytes at the speed of the line.
-func (d *direction) take(p []byte, injected bool) {
+func (d *direction) take(p []byte, from origin) {
 	d.turn.Lock()
 	defer d.turn.Unlock()
 	for len(p) > 0 {
 		n := min(len(p), d.quantum())
-		if !d.takeSome(p[:n], injected) {
+		if !d.takeSome(p[:n], from) {
 			return
 		}
 		p = p[n:]
@@ -81,14 +103,14 @@ func (d *direction) take(p []byte, injected bool) {
 }
 
 // takeSome reports false when the line was closed.
-func (d *direction) takeSome(p []byte, injected bool) bool {
+func (d *direction) takeSome(p []byte, from origin) bool {
 	d.mu.Lock()
 	wait := time.Until(d.free.Add(-ahead))
 	d.mu.Unlock()
 	if d.line.opt.Baud > 0 && wait > 0 && !d.line.sleep(wait) {
 		return false
 	}
-	next, ok := d.enter(p, injected)
+	next, ok := d.enter(p, from)
 	if !ok {
 		return true
 	}
@@ -102,24 +124,24 @@ func (d *direction) takeSome(p []byte, injected bool) bool {
 
 // enter damages bytes and says when they arrive; it reports false if they do
 // not.
-func (d *direction) enter(p []byte, injected bool) (piece, bool) {
+func (d *direction) enter(p []byte, from origin) (piece, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := time.Now()
-	idle := d.free.Before(now)
+	late := time.Since(d.free)
+	idle := late > 0 && (from != waiting || late > atMostLate)
 	if idle {
-		d.free = now
+		d.free = d.free.Add(late)
 	}
 	d.free = d.free.Add(d.wireTime(len(p)))
 	var arriving []byte
-	if injected {
+	if from == injected {
 		d.stats.Injected += uint64(len(p))
 		arriving = append(arriving, p...)
 	} else {
 		d.stats.Bytes += uint64(len(p))
-		arriving = d.noise.Apply(arriving, d.atSpeed(p, d.to.Other(), &d.sent, idle))
+		arriving = d.noise.Apply(arriving, d.atSpeed(p, d.to.Other(), &d.ours, idle))
 	}
-	arriving = d.atSpeed(arriving, d.to, &d.heard, idle)
+	arriving = d.atSpeed(arriving, d.to, &d.theirs, idle)
 	switch {
 	case d.cut:
 		d.stats.Cut += uint64(len(arriving))

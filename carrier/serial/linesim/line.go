@@ -155,7 +155,7 @@ func (l *Line) setCut(cut bool) {
 
 // Inject makes bytes arrive at an end that nobody has sent, at the line's speed
 // and between those that were. It returns when the line has taken them.
-func (l *Line) Inject(e End, p []byte) { l.dirs[e].take(p, true) }
+func (l *Line) Inject(e End, p []byte) { l.dirs[e].take(p, injected) }
 
 // Break makes a break arrive at an end, so many bytes long: zeros, as a UART
 // shows it.
@@ -191,9 +191,10 @@ func (l *Line) listen(e End, rwc io.ReadWriteCloser) {
 	toward := l.dirs[e.Other()]
 	buf := make([]byte, toward.quantum())
 	for {
+		asked := time.Now()
 		n, err := rwc.Read(buf)
 		if n > 0 {
-			toward.take(buf[:n], false)
+			toward.take(buf[:n], bytesSent(asked))
 		}
 		if err != nil {
 			l.ends[e].failed(rwc, err)
