@@ -151,6 +151,7 @@ func NewClientRouter(reg *sig.Registry, addresses []string, opts *ClientOptions)
 	n := joinNode(reg, opts.Name, false, limits)
 	r.link = newLink(n, wire.RoleClient, limits, opts.Codecs, r.log, &r.stats)
 	r.link.refuse = opts.Offline == OfflineRefuse
+	r.link.credentials = credentials{opts.Credentials, opts.TrustedWires}
 	if err := r.link.attach(); err != nil {
 		n.leave()
 		return nil, fmt.Errorf("client router: %w", err)

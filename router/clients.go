@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/gosig/gosig/acl"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
 
 // supersede ends the older connection of a client that proves by its token that
-// it is the same one, before its senders are announced again (P9).
-func (r *ServerRouter) supersede(ctx context.Context, hello *wire.Hello) {
+// it is the same one, and is the same principal, before its senders are announced
+// again (P9).
+func (r *ServerRouter) supersede(ctx context.Context, hello *wire.Hello, who acl.Principal) {
 	if hello.Token == (wire.Token{}) {
 		return
 	}
@@ -22,7 +24,7 @@ func (r *ServerRouter) supersede(ctx context.Context, hello *wire.Hello) {
 	if old == nil || sc == nil {
 		return
 	}
-	if s := old.current.Load(); s != nil && s.peerID == hello.ID {
+	if s := old.current.Load(); s != nil && s.peerID == hello.ID && samePrincipal(s.principal, who) {
 		s.fail(sig.NewError(sig.CodeConnectionLost, "the client has connected again"))
 		select {
 		case <-sc.ended:
@@ -35,7 +37,7 @@ func (r *ServerRouter) supersede(ctx context.Context, hello *wire.Hello) {
 func (r *ServerRouter) addConn(l *link, sc *serverConn) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	lim, id := r.limits, sc.info.Identity.ID
+	lim, id := r.limits, sc.info.Principal.ID
 	var reached string
 	switch {
 	case r.closed:
@@ -66,7 +68,7 @@ func (r *ServerRouter) dropConn(l *link, sc *serverConn) {
 	}
 	delete(r.links, l)
 	delete(r.tokens, sc.token)
-	count(r.perID, sc.info.Identity.ID, -1)
+	count(r.perID, sc.info.Principal.ID, -1)
 	count(r.perIP, sc.ip, -1)
 	close(sc.ended)
 }

@@ -27,7 +27,7 @@ func (l *link) offer() wire.Limits {
 }
 
 func (n *node) features() wire.Features {
-	f := wire.FeatureHeld
+	f := wire.FeatureHeld | wire.FeatureHidden
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.serves || len(n.links) > 1 {
@@ -43,13 +43,16 @@ func (l *link) hello(token wire.Token) *wire.Hello {
 		ID: l.node.id, Name: l.node.nameNow(), Features: l.node.features(), Codecs: codecIDs(l.codecs),
 		Limits: l.offer(), Token: token,
 	}
+	if len(l.credentials.list) > 0 {
+		hello.Features |= wire.FeatureAuth
+	}
 	hello.Nodes = fitting(l.node.around(l), len(hello.Append(nil)), helloFrame)
 	return hello
 }
 
 // shake is the client's half of the handshake, up to what the server has chosen,
 // and what it has sent behind that. On an error the conn is closed.
-func (l *link) shake(ctx context.Context, conn carrier.Conn, hello *wire.Hello) (w *wire.Welcome, c codec.Codec, behind []byte, err error) {
+func (l *link) shake(ctx context.Context, conn carrier.Conn, address string, hello *wire.Hello) (w *wire.Welcome, c codec.Codec, behind []byte, err error) {
 	defer func() {
 		if err != nil {
 			conn.Close()
@@ -59,10 +62,11 @@ func (l *link) shake(ctx context.Context, conn carrier.Conn, hello *wire.Hello) 
 		return nil, nil, nil, err
 	}
 	carrier.SetMaxFrame(conn, max(l.limits.HelloFrame, welcomeFrame))
-	if err := conn.Send(ctx, carrier.AppendFrame(nil, hello.Append(nil))); err != nil {
+	sent := hello.Append(nil)
+	if err := conn.Send(ctx, carrier.AppendFrame(nil, sent)); err != nil {
 		return nil, nil, nil, err
 	}
-	if w, behind, err = receiveWelcome(ctx, conn); err != nil {
+	if w, behind, err = l.receiveWelcome(ctx, conn, address, sent); err != nil {
 		return nil, nil, nil, err
 	}
 	c = findCodec(l.codecs, w.Codec)
@@ -76,7 +80,7 @@ func (l *link) shake(ctx context.Context, conn carrier.Conn, hello *wire.Hello) 
 // yet; on an error the conn is closed.
 func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string, token wire.Token) (*session, *wire.Welcome, error) {
 	hello := l.hello(token)
-	welcome, c, behind, err := l.shake(ctx, conn, hello)
+	welcome, c, behind, err := l.shake(ctx, conn, address, hello)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -94,17 +98,39 @@ func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string,
 	return s, welcome, nil
 }
 
-// receiveWelcome reads the server's answer; an ABORT is an error with the
-// server's code and reason. What the server has sent right behind WELCOME is for
-// the open connection.
-func receiveWelcome(ctx context.Context, conn carrier.Conn) (w *wire.Welcome, behind []byte, err error) {
+// receiveWelcome reads the server's answer, and proves who this side is if the
+// server asks; an ABORT is an error with the server's code and reason. What the
+// server has sent right behind WELCOME is for the open connection.
+func (l *link) receiveWelcome(ctx context.Context, conn carrier.Conn, address string, hello []byte) (w *wire.Welcome, behind []byte, err error) {
 	frame, behind, err := receiveFirst(ctx, conn)
 	if err != nil {
 		return nil, nil, notARouter(err)
 	}
+	t, _ := wire.TypeOf(frame)
+	if t != wire.TypeChallenge || len(l.credentials.list) == 0 {
+		return welcomed(conn, frame, behind)
+	}
+	if len(behind) > 0 {
+		return nil, nil, refuse(conn, fmt.Errorf("something followed its CHALLENGE"))
+	}
+	ask, err := l.prove(ctx, conn, address, hello, frame)
+	if err != nil {
+		return nil, nil, refuse(conn, err)
+	}
+	if frame, behind, err = receiveFirst(ctx, conn); err != nil {
+		return nil, nil, notARouter(err)
+	}
+	if w, behind, err = welcomed(conn, frame, behind); err == nil && w.ID != ask.ID {
+		err = refuse(conn, fmt.Errorf("one router has asked who this is, and another one answered"))
+	}
+	return w, behind, err
+}
+
+// welcomed takes in a WELCOME or an ABORT.
+func welcomed(conn carrier.Conn, frame, behind []byte) (*wire.Welcome, []byte, error) {
 	switch t, _ := wire.TypeOf(frame); t {
 	case wire.TypeWelcome:
-		w = new(wire.Welcome)
+		w := new(wire.Welcome)
 		if err := w.Decode(frame); err != nil {
 			return nil, nil, refuse(conn, err)
 		}
@@ -148,8 +174,14 @@ func receiveFirst(ctx context.Context, conn carrier.Conn) (frame, rest []byte, e
 	return carrier.Next(batch)
 }
 
+// greeting is a HELLO, and the frame that it came in.
+type greeting struct {
+	wire.Hello
+	frame []byte
+}
+
 // receiveHello is the first half of the server's part.
-func (l *link) receiveHello(ctx context.Context, conn carrier.Conn) (*wire.Hello, error) {
+func (l *link) receiveHello(ctx context.Context, conn carrier.Conn) (*greeting, error) {
 	if err := carrier.Handshake(ctx, conn); err != nil {
 		return nil, err
 	}
@@ -164,7 +196,7 @@ func (l *link) receiveHello(ctx context.Context, conn carrier.Conn) (*wire.Hello
 	if t, _ := wire.TypeOf(frame); !wire.Legal(wire.Start, wire.RoleClient, t) {
 		return nil, sig.NewError(sig.CodeProtocol, fmt.Sprintf("the first envelope must be a HELLO, this is %v", t))
 	}
-	var h wire.Hello
+	h := greeting{frame: frame}
 	if err := h.Decode(frame); err != nil {
 		return nil, err
 	}

@@ -25,17 +25,19 @@ import (
 //	registry --hooks--> link --frames--> session --> carrier.Conn
 //	registry <--bridge-- link <--frames-- session <-- carrier.Conn
 type link struct {
-	node    *node
-	role    wire.Role // of this side
-	limits  Limits
-	codecs  []codec.Codec
-	log     *slog.Logger
-	stats   *counters
-	bridge  *sig.Bridge
-	refuse  bool // offline: refuse what is emitted instead of keeping it
-	inbound inQueue
-	running runIn          // of the handler goroutine: the run being delivered
-	group   sync.WaitGroup // handlers, writers and requests of all sessions
+	node   *node
+	role   wire.Role // of this side
+	limits Limits
+	codecs []codec.Codec
+	log    *slog.Logger
+	stats  *counters
+	bridge *sig.Bridge
+	refuse bool // offline: refuse what is emitted instead of keeping it
+	// credentials are a client's, for a server that asks.
+	credentials credentials
+	inbound     inQueue
+	running     runIn          // of the handler goroutine: the run being delivered
+	group       sync.WaitGroup // handlers, writers and requests of all sessions
 
 	current atomic.Pointer[session] // same as sess, for readers without the lock
 

@@ -25,6 +25,7 @@ func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *ses
 	s.requests.passed = make(map[uint64]*asked)
 	s.workers.jobs = make(chan *served)
 	s.identity, _ = carrier.IdentityOf(conn)
+	s.principal = provedBy(conn)
 	s.direct, _ = carrier.TrySenderOf(conn)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.unwatch = context.AfterFunc(s.ctx, func() { // the session's end waits for it

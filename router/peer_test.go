@@ -38,6 +38,11 @@ func newPeer(t *testing.T) *peer { return newPeerWith(t, router.Limits{}) }
 
 // newPeerWith is newPeer with limits of the client's.
 func newPeerWith(t *testing.T, limits router.Limits) *peer {
+	return newPeerOf(t, router.ClientOptions{Limits: limits})
+}
+
+// newPeerOf is newPeer with options of the client's.
+func newPeerOf(t *testing.T, opts router.ClientOptions) *peer {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	t.Cleanup(cancel)
 	p := &peer{t: t, ctx: ctx, reg: sig.New(nil)}
@@ -47,10 +52,9 @@ func newPeerWith(t *testing.T, limits router.Limits) *peer {
 	p.ln, err = network.Listen(ctx, &url.URL{Scheme: "mem", Host: "hub"})
 	require.NoError(t, err)
 	t.Cleanup(func() { p.ln.Close() })
-	p.cr, err = router.NewClientRouter(p.reg, []string{"mem://hub"}, &router.ClientOptions{
-		Carriers: []carrier.Carrier{network}, Codecs: []codec.Codec{json.New()}, Logger: slog.New(slog.DiscardHandler),
-		MinBackoff: time.Millisecond, Limits: limits,
-	})
+	opts.Carriers, opts.Codecs, opts.Logger = []carrier.Carrier{network}, []codec.Codec{json.New()}, slog.New(slog.DiscardHandler)
+	opts.MinBackoff = time.Millisecond
+	p.cr, err = router.NewClientRouter(p.reg, []string{"mem://hub"}, &opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { p.cr.Close() })
 	p.accept()

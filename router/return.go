@@ -72,9 +72,9 @@ func (r *ClientRouter) knock(ctx context.Context, address string) (wire.NodeID, 
 	ctx, cancelShake := context.WithTimeout(ctx, r.link.limits.Handshake)
 	defer cancelShake()
 	hello := r.link.hello(wire.Token{})
-	hello.Features, hello.Nodes = wire.FeatureHeld, nil
+	hello.Features, hello.Nodes = wire.FeatureHeld|hello.Features&wire.FeatureAuth, nil
 	_, _ = rand.Read(hello.ID[:]) // never fails
-	welcome, _, _, err := r.link.shake(ctx, conn, hello)
+	welcome, _, _, err := r.link.shake(ctx, conn, address, hello)
 	if err != nil {
 		return wire.NodeID{}, fmt.Errorf("connect to %s: %w", address, err)
 	}

@@ -145,12 +145,12 @@ func (s *session) handlersNext(f func()) {
 // takeOver frees a name for this connection if the same principal owns it by
 // another one (P10).
 func (s *session) takeOver(name sig.Name) bool {
-	if s.link.role != wire.RoleServer || s.identity.ID == "" {
+	if s.link.role != wire.RoleServer || s.principal.Anonymous() {
 		return false
 	}
 	for _, other := range s.link.node.others(s.link) {
 		o := other.current.Load()
-		if o == nil || o.identity != s.identity {
+		if o == nil || !samePrincipal(o.principal, s.principal) {
 			continue
 		}
 		named := func(owned *sig.Sender) bool { return owned.Name() == name }

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/gosig/gosig/acl"
+	"github.com/gosig/gosig/auth"
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/sig"
@@ -40,13 +41,14 @@ type ClientEvent struct {
 
 // ClientInfo describes a connection.
 type ClientInfo struct {
-	Name     string           // as the client calls itself
-	Identity carrier.Identity // as the carrier has proved it
-	Listener string           // URL it came in by
-	Address  string           // where it came from
-	Codec    codec.ID
-	Since    time.Time
-	Senders  int // senders it has announced
+	Name      string           // as the client calls itself
+	Identity  carrier.Identity // as the carrier has proved it
+	Principal acl.Principal    // who it is: as it has proved in the handshake, or else as the carrier has
+	Listener  string           // URL it came in by
+	Address   string           // where it came from
+	Codec     codec.ID
+	Since     time.Time
+	Senders   int // senders it has announced
 }
 
 // ServerRouter lets others join a registry. It listens on any number of
@@ -58,6 +60,8 @@ type ServerRouter struct {
 	carriers *carrier.Set
 	log      *slog.Logger
 	onClient func(ClientEvent)
+	access   accessState
+	audit    auditor
 	stats    counters
 	group    sync.WaitGroup  // accept loops and connections
 	telling  sync.Mutex      // OnClient is called by one at a time
@@ -80,6 +84,7 @@ type ServerRouter struct {
 type serverConn struct {
 	info  ClientInfo
 	token wire.Token
+	proof auth.Verified // what it was let in by, if not by its carrier
 	ip    string
 	ended chan struct{} // closed once its senders have left
 }
@@ -100,6 +105,8 @@ func NewServerRouter(reg *sig.Registry, opts *ServerOptions) (*ServerRouter, err
 		links: make(map[*link]*serverConn), tokens: make(map[wire.Token]*link),
 		perID: make(map[string]int), perIP: make(map[string]int), opening: openings{perIP: make(map[string]int)},
 	}
+	r.access.opts, r.access.proofs = opts.Access, opts.Access.Authenticator
+	r.audit = auditor{take: opts.Access.Audit, dropped: &r.stats.auditDropped}
 	r.node = joinNode(reg, opts.Name, true, limits)
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.halted, r.halt = context.WithCancel(context.Background())
@@ -175,41 +182,6 @@ func (r *ServerRouter) Serve(ctx context.Context, l carrier.Listener) error {
 	return r.accept(ctx, l)
 }
 
-// accept hands out connections. It waits for room before it accepts one, so that
-// those that say nothing leave the rest in the backlog instead of filling memory.
-func (r *ServerRouter) accept(ctx context.Context, l carrier.Listener) error {
-	defer r.forgetListener(l)
-	pause := time.Duration(0)
-	for r.awaitRoom(ctx) {
-		conn, err := l.Accept(ctx)
-		if err == nil {
-			pause = 0
-			if !r.begin(ctx, conn, l.Addr()) {
-				return nil
-			}
-			continue
-		}
-		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-			return nil
-		}
-		if pause = min(max(2*pause, 5*time.Millisecond), time.Second); pause == time.Second {
-			return err
-		}
-		r.log.Warn("accept failed; trying again", "listener", l.Addr(), "error", err, "in", pause)
-		if !sleep(ctx, pause) {
-			return nil
-		}
-	}
-	return nil
-}
-
-func (r *ServerRouter) forgetListener(l carrier.Listener) {
-	l.Close()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.listeners = slices.DeleteFunc(r.listeners, func(o carrier.Listener) bool { return o == l })
-}
-
 // connection opens one connection. From then on another goroutine runs it, whose
 // stack has not grown by the handshake: there may be many that are idle.
 func (r *ServerRouter) connection(conn carrier.Conn, ip, listener string) {
@@ -236,10 +208,16 @@ func (r *ServerRouter) run(l *link, s *session, sc *serverConn, listener string)
 	if r.ctx.Err() != nil { // Shutdown has said goodbye to those it found
 		s.fail(sig.NewError(sig.CodeClosed, "the router is shutting down"))
 	}
+	if r.withdrawn(sc) { // while it was being opened
+		s.expel(errWithdrawn)
+	}
 	r.stats.accepted.Add(1)
+	r.audit.tell(s.record(AuditRecord{Kind: AuditAuthOK}))
 	r.log.Info("client connected", "client", s.describe(), "listener", listener, "codec", s.codec.ID())
 	r.tell(ClientEvent{Client: sc.info, Open: true})
+	unexpire := s.expire(sc.proof.Expires)
 	s.read()
+	unexpire()
 	err := s.cause()
 	l.close(s)
 	l.detach("connection lost: " + bounded(s.describe()))
@@ -262,13 +240,18 @@ func (r *ServerRouter) welcome(l *link, conn carrier.Conn, listener string) (*se
 	if err != nil {
 		return nil, nil, err
 	}
-	r.supersede(ctx, hello)
+	who, err := r.authenticate(ctx, conn, hello, listener)
+	if err != nil {
+		return nil, nil, handshakeError(ctx, err, r.limits.Handshake)
+	}
+	r.supersede(ctx, &hello.Hello, who.principal)
 	s := l.newSession(conn, c, conn.RemoteAddr())
+	s.principal, s.listener = who.principal, listener
 	s.peerID, s.peerName = hello.ID, hello.Name
-	s.features = hello.Features & r.node.features()
+	s.features = hello.Features & r.features()
 	s.agree(hello.Limits)
-	sc := &serverConn{ip: host(conn.RemoteAddr()), ended: make(chan struct{}), info: ClientInfo{
-		Name: hello.Name, Identity: s.identity, Listener: listener, Address: conn.RemoteAddr(), Codec: c.ID(), Since: time.Now(),
+	sc := &serverConn{ip: host(conn.RemoteAddr()), ended: make(chan struct{}), proof: who.verified, info: ClientInfo{
+		Name: hello.Name, Identity: s.identity, Principal: who.principal, Listener: listener, Address: conn.RemoteAddr(), Codec: c.ID(), Since: time.Now(),
 	}}
 	_, _ = rand.Read(sc.token[:]) // never fails
 	if err := r.addConn(l, sc); err != nil {
@@ -296,7 +279,7 @@ func (r *ServerRouter) answer(ctx context.Context, l *link, s *session, sc *serv
 	r.node.addLink(l) // from now on changes of the routers around are for it as well
 	welcome := wire.Welcome{
 		Version: wire.Version, ID: r.node.id, Name: r.node.nameNow(), Features: s.features, Codec: string(s.codec.ID()),
-		Limits: s.peerLimits, Token: sc.token, Identity: bounded(s.identity.ID),
+		Limits: s.peerLimits, Token: sc.token, Identity: bounded(s.principal.ID),
 	}
 	if s.features&wire.FeatureNodes != 0 { // not for a client that passes nothing on
 		frame := welcomeFrame
@@ -404,6 +387,7 @@ func (r *ServerRouter) Close() error {
 	r.node = nil
 	r.mu.Unlock()
 	if left {
+		r.audit.end()
 		n.leave()
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gosig/gosig/acl"
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/sig"
@@ -29,8 +30,10 @@ type session struct {
 	maxFrame   int
 	peerName   string
 	peerID     wire.NodeID
-	identity   carrier.Identity
-	address    string // as dialled, or the peer's
+	identity   carrier.Identity // as the carrier has proved it
+	principal  acl.Principal    // who the peer is
+	address    string           // as dialled, or the peer's
+	listener   string           // that it came in by; "" of a client's
 	since      time.Time
 	told       []wire.Node   // routers that the handshake has named
 	offered    wire.Features // by this side's HELLO
@@ -100,8 +103,8 @@ type session struct {
 // describe names the peer for messages.
 func (s *session) describe() string {
 	name := describe(s.peerName, s.peerID)
-	if s.identity.ID != "" {
-		name += fmt.Sprintf(" as %q", s.identity.ID)
+	if !s.principal.Anonymous() {
+		name += fmt.Sprintf(" as %.255q", s.principal.ID)
 	}
 	return name + " at " + s.address
 }

@@ -11,6 +11,8 @@ type counters struct {
 	eventsIn, bytesIn, bytesOut  atomic.Uint64
 	accepted, violations, panics atomic.Uint64
 	limitHits, handshakesFailed  atomic.Uint64
+	authFailures, denials        atomic.Uint64
+	auditDropped                 atomic.Uint64
 	lostByReason                 [lossReasons]atomic.Uint64
 }
 
@@ -36,6 +38,9 @@ type Stats struct {
 	HandshakesFailed uint64                    // connections that never were
 	Violations       uint64                    // connections ended for what the peer sent
 	LimitHits        uint64                    // requests, subscriptions and connections refused by a limit
+	AuthFailures     uint64                    // connections refused for want of a proof who they are
+	Denials          uint64                    // things that a rule, or none, has forbidden
+	AuditDropped     uint64                    // audit records for which there was no room
 	Panics           uint64                    // of the router itself: always 0, or a bug
 	Lost             map[sig.LossReason]uint64 // events announced as lost
 }
@@ -44,7 +49,8 @@ func (c *counters) snapshot() Stats {
 	s := Stats{
 		EventsIn: c.eventsIn.Load(), BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
 		Connections: c.accepted.Load(), HandshakesFailed: c.handshakesFailed.Load(),
-		Violations: c.violations.Load(), LimitHits: c.limitHits.Load(), Panics: c.panics.Load(),
+		Violations: c.violations.Load(), LimitHits: c.limitHits.Load(),
+		AuthFailures: c.authFailures.Load(), Denials: c.denials.Load(), AuditDropped: c.auditDropped.Load(), Panics: c.panics.Load(),
 		Lost: make(map[sig.LossReason]uint64),
 	}
 	for reason := range c.lostByReason {

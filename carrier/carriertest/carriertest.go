@@ -82,7 +82,7 @@ func Test(t *testing.T, s Subject) {
 	}
 	s.Options = s.withDefaults()
 	testConn(t, s.Options, func(k *kit) (carrier.Conn, carrier.Conn) { return s.pair(k) })
-	for _, group := range [][]listenerCase{listenerCases, dialCases, strangerCases} {
+	for _, group := range [][]listenerCase{listenerCases, dialCases, strangerCases, bindingCases} {
 		for _, c := range group {
 			run(t, s.Options, c.name, c.rule, func(k *kit) { c.run(k, s) })
 		}

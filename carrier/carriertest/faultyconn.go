@@ -164,6 +164,9 @@ func (c *faultyConn) Close() error {
 	return err
 }
 
+// ChannelBinding implements [carrier.Bound].
+func (c *faultyConn) ChannelBinding() ([]byte, bool) { return carrier.ChannelBindingOf(c.Conn) }
+
 // Identity implements [carrier.Identified].
 func (c *faultyConn) Identity() (carrier.Identity, bool) { return carrier.IdentityOf(c.Conn) }
 

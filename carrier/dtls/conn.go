@@ -60,6 +60,7 @@ type conn struct {
 	failure  error            // of the handshakes; set before done is closed
 	identity carrier.Identity // set before done is closed
 	security carrier.Security // set before done is closed
+	binding  []byte           // set before done is closed
 
 	closed    atomic.Bool
 	closeOnce sync.Once
@@ -111,6 +112,7 @@ func (c *conn) shake(start func() (*dtls.Conn, error)) error {
 		c.chann.watch = newWatch(every, c.chann.assoc, c.link)
 	}
 	c.identity, c.security = c.side.identity(&state, c.client), securityOf(&state)
+	c.binding, _ = carrier.ExportBinding(state.ExportKeyingMaterial)
 	return nil
 }
 

@@ -42,6 +42,17 @@ func (c *conn) Security() (carrier.Security, bool) {
 	}
 }
 
+// ChannelBinding implements [carrier.Bound]: the extended master secret is
+// required, without which it would not be one.
+func (c *conn) ChannelBinding() ([]byte, bool) {
+	select {
+	case <-c.done:
+		return c.binding, c.binding != nil && c.failure == nil
+	default:
+		return nil, false
+	}
+}
+
 // securityOf says what a finished handshake has agreed on.
 func securityOf(state *dtls.State) carrier.Security {
 	s := carrier.Security{

@@ -184,6 +184,14 @@ func (c *Conn) Security() (carrier.Security, bool) {
 	return carrier.TLSSecurity(c.link.conn.ConnectionState().TLS)
 }
 
+// ChannelBinding implements [carrier.Bound].
+func (c *Conn) ChannelBinding() ([]byte, bool) {
+	if c.identity.Load() == nil {
+		return nil, false
+	}
+	return carrier.TLSBinding(c.link.conn.ConnectionState().TLS)
+}
+
 // Identity implements [carrier.Identified].
 func (c *Conn) Identity() (carrier.Identity, bool) {
 	id := c.identity.Load()

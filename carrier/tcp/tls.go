@@ -174,6 +174,14 @@ func (c *tlsConn) Security() (carrier.Security, bool) {
 	return carrier.TLSSecurity(c.tls.ConnectionState())
 }
 
+// ChannelBinding implements [carrier.Bound].
+func (c *tlsConn) ChannelBinding() ([]byte, bool) {
+	if c.identity.Load() == nil {
+		return nil, false
+	}
+	return carrier.TLSBinding(c.tls.ConnectionState())
+}
+
 // Identity implements [carrier.Identified].
 func (c *tlsConn) Identity() (carrier.Identity, bool) {
 	id := c.identity.Load()

@@ -39,6 +39,15 @@ func endpoint(scheme string, a net.Addr) string { return scheme + "://" + a.Stri
 // Identity implements [carrier.Identified].
 func (c *Conn) Identity() (carrier.Identity, bool) { return c.identity, c.identity.ID != "" }
 
+// ChannelBinding implements [carrier.Bound]. Behind a proxy that ends TLS the two
+// ends have different ones, or one of them none.
+func (c *Conn) ChannelBinding() ([]byte, bool) {
+	if c.tls == nil {
+		return nil, false
+	}
+	return carrier.TLSBinding(*c.tls)
+}
+
 // Security implements [carrier.Secured].
 func (c *Conn) Security() (carrier.Security, bool) {
 	if c.tls == nil {
