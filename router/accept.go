@@ -14,12 +14,13 @@ import (
 // those that say nothing leave the rest in the backlog instead of filling memory.
 func (r *ServerRouter) accept(ctx context.Context, l carrier.Listener) error {
 	defer r.forgetListener(l)
+	from := r.entrance(l.Addr())
 	pause := time.Duration(0)
-	for r.awaitRoom(ctx) {
+	for r.awaitRoom(ctx, from.limits.HelloFrame) {
 		conn, err := l.Accept(ctx)
 		if err == nil {
 			pause = 0
-			if !r.begin(ctx, conn, l.Addr()) {
+			if !r.begin(ctx, conn, from) {
 				return nil
 			}
 			continue

@@ -148,6 +148,7 @@ func NewClientRouter(reg *sig.Registry, addresses []string, opts *ClientOptions)
 	def(&r.opts.MaxBackoff, 30*time.Second)
 	def(&r.opts.DialTimeout, 10*time.Second)
 	limits := opts.Limits.WithDefaults()
+	r.stats.reserve.bound = int64(limits.OutboundTotal)
 	n := joinNode(reg, opts.Name, false, limits)
 	r.link = newLink(n, wire.RoleClient, limits, opts.Codecs, r.log, &r.stats)
 	r.link.refuse = opts.Offline == OfflineRefuse

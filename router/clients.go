@@ -1,9 +1,11 @@
 package router
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/gosig/gosig/acl"
 	"github.com/gosig/gosig/sig"
@@ -37,24 +39,31 @@ func (r *ServerRouter) supersede(ctx context.Context, hello *wire.Hello, who acl
 func (r *ServerRouter) addConn(l *link, sc *serverConn) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	lim, id := r.limits, sc.info.Principal.ID
+	lim, id := l.limits, sc.info.Principal.ID
+	var limit Limit
 	var reached string
 	switch {
 	case r.closed:
 		return sig.NewError(sig.CodeClosed, "the router is shutting down")
-	case len(r.links) >= lim.Connections:
-		reached = fmt.Sprintf("Connections: %d are open", lim.Connections)
+	case len(r.links) >= r.limits.Connections:
+		limit, reached = LimitConnections, fmt.Sprintf("Connections: %d are open", r.limits.Connections)
+	case sc.from.open >= lim.Connections:
+		limit, reached = LimitConnections, fmt.Sprintf("Connections: %d of this listener are open", lim.Connections)
 	case id != "" && r.perID[id] >= lim.ConnectionsPerID:
-		reached = fmt.Sprintf("ConnectionsPerID: %d of %q are open", lim.ConnectionsPerID, id)
+		limit, reached = LimitConnectionsPerIdentity, fmt.Sprintf("ConnectionsPerID: %d of %q are open", lim.ConnectionsPerID, id)
 	case sc.ip != "" && r.perIP[sc.ip] >= lim.ConnectionsPerIP:
-		reached = fmt.Sprintf("ConnectionsPerIP: %d from %s are open", lim.ConnectionsPerIP, sc.ip)
+		limit, reached = LimitConnectionsPerIP, fmt.Sprintf("ConnectionsPerIP: %d from %s are open", lim.ConnectionsPerIP, sc.ip)
 	}
 	if reached != "" {
-		r.stats.limitHits.Add(1)
+		r.stats.hit(r.log, limit, "listener", sc.info.Listener, "peer", sc.info.Address, "error", reached)
 		return sig.NewError(sig.CodeLimit, reached)
 	}
 	r.links[l] = sc
 	r.tokens[sc.token] = l
+	sc.from.open++
+	if lim.Rate > 0 {
+		sc.allowance = r.allowances.join(cmp.Or(id, sc.ip), lim)
+	}
 	count(r.perID, id, 1)
 	count(r.perIP, sc.ip, 1)
 	return nil
@@ -68,6 +77,8 @@ func (r *ServerRouter) dropConn(l *link, sc *serverConn) {
 	}
 	delete(r.links, l)
 	delete(r.tokens, sc.token)
+	sc.from.open--
+	r.allowances.leave(sc.allowance)
 	count(r.perID, sc.info.Principal.ID, -1)
 	count(r.perIP, sc.ip, -1)
 	close(sc.ended)
@@ -91,4 +102,27 @@ func host(address string) string {
 		return ""
 	}
 	return h
+}
+
+func (r *ServerRouter) tell(ev ClientEvent) {
+	if r.onClient == nil {
+		return
+	}
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	r.onClient(ev)
+}
+
+// Clients lists the open connections, oldest first.
+func (r *ServerRouter) Clients() []ClientInfo {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]ClientInfo, 0, len(r.links))
+	for l, sc := range r.links {
+		info := sc.info
+		info.Senders = l.senderCount()
+		list = append(list, info)
+	}
+	slices.SortFunc(list, func(a, b ClientInfo) int { return a.Since.Compare(b.Since) })
+	return list
 }

@@ -53,6 +53,11 @@ func (s *session) heldArrived(ir *inRoute, size int, local bool) error {
 	}
 	events, bytes := s.heldBound()
 	if n := len(ir.owed) + len(ir.fresh); n > events || n > 1 && ir.bytes > bytes {
+		if n > events {
+			s.hit(LimitWindowEvents)
+		} else {
+			s.hit(LimitWindowBytes)
+		}
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("%d held-back events with %d bytes under way on route %d; its window is %d events and %d bytes",
 			n, ir.bytes, ir.number, s.peerLimits.WindowEvents, s.peerLimits.WindowBytes))
 	}

@@ -36,7 +36,8 @@ type position struct {
 	awaited bool // it was wanted, and the connection was lost before its number came
 }
 
-func (g *gapMemory) remember(l life, at []position, since uint64) {
+// remember reports whether another life had to be forgotten for it.
+func (g *gapMemory) remember(l life, at []position, since uint64) (forgotten bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.lives == nil {
@@ -49,7 +50,9 @@ func (g *gapMemory) remember(l life, at []position, since uint64) {
 	for len(g.lives) > g.bound && len(g.order) > 0 {
 		delete(g.lives, g.order[0])
 		g.order = g.order[1:]
+		forgotten = true
 	}
+	return forgotten
 }
 
 // recall returns what was remembered, once.

@@ -227,6 +227,7 @@ func (s *session) flush() {
 	}
 	s.relayed = s.relayed[:0]
 	s.link.stats.eventsIn.Add(s.arrived)
+	s.came += int(s.arrived)
 	s.arrived = 0
 	s.settleCredit()
 	s.retired = s.link.node.retired.Load()

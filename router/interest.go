@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"log/slog"
 
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
@@ -17,10 +18,10 @@ func (s *session) onSubscribe(e *wire.Subscribe) error {
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("SUBSCRIBE to %q %q twice", e.Sender, e.Event))
 	case len(s.wants) >= s.link.limits.Subscriptions:
 		err = sig.NewError(sig.CodeLimit, fmt.Sprintf("Subscriptions: one connection may have %d", s.link.limits.Subscriptions))
-		s.link.stats.limitHits.Add(1)
+		s.hit(LimitSubscriptions)
 	}
 	if err != nil {
-		s.link.log.Warn("subscription refused", "peer", s.describe(), "sender", e.Sender, "event", e.Event, "error", err)
+		s.link.stats.refusals.log(s.link.log, slog.LevelWarn, "subscription refused", "peer", s.describe(), "sender", e.Sender, "event", e.Event, "error", err)
 		s.link.send(s, wire.Refused{
 			About: wire.TypeSubscribe, Sender: e.Sender, Event: e.Event,
 			Code: uint16(sig.CodeOf(err)), Text: bounded(sig.AsError(err).Text),

@@ -48,6 +48,7 @@ func (k *keepalive) look() {
 		return
 	}
 	if ends := s.writeEnds.Load(); ends != 0 && time.Now().UnixNano() > ends {
+		s.hit(LimitWrite)
 		s.fail(sig.NewError(sig.CodeConnectionLost, fmt.Sprintf("the peer has stopped reading: a write took longer than WriteTimeout (%v)", lim.WriteTimeout)))
 		return
 	}
@@ -59,6 +60,7 @@ func (k *keepalive) look() {
 	}
 	switch {
 	case k.quiet >= lim.Dead:
+		s.hit(LimitDead)
 		s.fail(sig.NewError(sig.CodeConnectionLost, fmt.Sprintf("the peer has been silent for %v and has not answered a ping", lim.Dead)))
 		return
 	case k.quiet >= k.after && k.quiet%k.after < k.every:

@@ -72,24 +72,38 @@ type announced struct {
 
 func newLink(n *node, role wire.Role, limits Limits, codecs []codec.Codec, log *slog.Logger, stats *counters) *link {
 	l := &link{
-		node: n, role: role, limits: limits, codecs: codecs, log: log, stats: stats,
+		node: n, role: role, codecs: codecs, log: log, stats: stats,
 	}
-	l.offline.bound = limits.OfflineBytes
 	l.inbound = inQueue{
-		run: l.deliver, bound: limits.InboundBytes, maxTasks: math.MaxInt64, group: &l.group,
-		onLoss: func(n uint64) { stats.lost(sig.LossInbound, n) }, flood: l.flooded,
+		run: l.deliver, group: &l.group,
+		onLoss: l.lostInbound, flood: l.flooded,
 	}
-	if role == wire.RoleServer { // a client trusts its server with the senders of all others
+	l.restrict(limits)
+	return l
+}
+
+// restrict puts limits in force, before the link is used.
+func (l *link) restrict(limits Limits) {
+	l.limits = limits
+	l.offline.bound = limits.OfflineBytes
+	l.inbound.bound = limits.InboundBytes
+	l.inbound.maxTasks = math.MaxInt64
+	if l.role == wire.RoleServer { // a client trusts its server with the senders of all others
 		l.inbound.maxTasks = 4*int64(limits.Senders) + 1024
 	}
-	return l
+}
+
+// lostInbound counts what handlers here were too slow for.
+func (l *link) lostInbound(n uint64) {
+	l.stats.lost(sig.LossInbound, n)
+	l.stats.hit(l.log, LimitInbound, "peer", l.describe(), "lost", n)
 }
 
 // flooded ends a connection whose peer connects and disconnects senders faster
 // than handlers here can hear of it.
 func (l *link) flooded(tasks int) {
 	if s := l.current.Load(); s != nil {
-		s.fail(sig.NewError(sig.CodeLimit, fmt.Sprintf("Senders: %d of the peer's arrivals and departures wait for handlers", tasks)))
+		s.fail(s.limitError(LimitSenders, fmt.Sprintf("Senders: %d of the peer's arrivals and departures wait for handlers", tasks)))
 	}
 }
 

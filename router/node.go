@@ -220,6 +220,7 @@ func (n *node) admit(l *link, peers []wire.Node) error {
 		}
 	}
 	if limit := l.limits.Nodes; n.behinds[l]+len(fresh) > limit {
+		l.stats.hit(l.log, LimitNodes, "peer", l.describe())
 		return sig.NewError(sig.CodeLimit, fmt.Sprintf("Nodes: one connection may lead to %d routers", limit))
 	}
 	for _, p := range peers {

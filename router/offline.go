@@ -158,6 +158,7 @@ func (or *outRoute) keep(it offlineItem, ours bool) {
 	}
 	if n := l.offline.add(it); n > 0 {
 		l.stats.lost(sig.LossOffline, n)
+		l.stats.hit(l.log, LimitOffline, "lost", n)
 	}
 }
 

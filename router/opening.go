@@ -109,6 +109,9 @@ func (l *link) close(s *session) {
 	s.cancel(io.EOF) // unless it has a cause already
 	<-s.shut
 	s.writer.Wait()
+	l.mu.Lock()
+	s.unreserveLocked()
+	l.mu.Unlock()
 	s.workers.end()
 	s.endRequests()
 	s.endSenders(sig.NewError(sig.CodeConnectionLost, s.describe()), l.inbound.task)
@@ -174,7 +177,9 @@ func (s *session) rememberPosition(ps *peerSender) {
 		at[i] = position{next: ir.next, known: ir.known && unbroken, awaited: !ir.known && unbroken}
 	}
 	n := s.link.node
-	n.gaps.remember(life{ps.sender.Name(), ps.sender.Epoch()}, at, n.reg.Subscriptions())
+	if n.gaps.remember(life{ps.sender.Name(), ps.sender.Epoch()}, at, n.reg.Subscriptions()) {
+		s.hit(LimitPositions)
+	}
 }
 
 func (n *node) nameNow() string {

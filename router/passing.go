@@ -28,14 +28,11 @@ func (s *session) passOn(e *wire.Request, to *sig.Sender, owner *link) {
 		s.refuse(e.ID, sig.NewError(sig.CodeTooLarge, fmt.Sprintf("the payload has %d bytes", len(payload))))
 		return
 	}
-	a := &asked{to: next, sender: to, from: s, fromID: e.ID}
-	if e.TimeoutMS > 0 && e.TimeoutMS < maxTimeoutMS {
-		// The caller keeps its own deadline; this one is for a caller that is gone.
-		a.until = time.Now().Add(time.Duration(e.TimeoutMS)*time.Millisecond + passGrace)
-	}
+	a := &asked{to: next, sender: to, from: s, fromID: e.ID, until: time.Now().Add(s.patienceFor(e))}
 	select {
 	case next.requests.slots <- struct{}{}:
 	default:
+		s.hit(LimitPendingRequests)
 		s.refuse(e.ID, sig.NewError(sig.CodeBusy, fmt.Sprintf("%s has too many requests under way (PendingRequests)", quoted(to.Name()))))
 		return
 	}
@@ -52,6 +49,16 @@ func (s *session) passOn(e *wire.Request, to *sig.Sender, owner *link) {
 	s.relay(next, s.appended(out.Append))
 }
 
+// patienceFor is how long an answer is waited for. The caller keeps its own
+// deadline; this one is for a caller that is gone, or has none.
+func (s *session) patienceFor(e *wire.Request) time.Duration {
+	limit := s.link.limits.ReplyTTL
+	if e.TimeoutMS > 0 && e.TimeoutMS < maxTimeoutMS {
+		return min(time.Duration(e.TimeoutMS)*time.Millisecond+passGrace, limit)
+	}
+	return limit
+}
+
 // passGrace is how long after its deadline a request that was passed on is kept
 // for a late answer.
 const passGrace = time.Second
@@ -59,6 +66,7 @@ const passGrace = time.Second
 // abandon gives up on a request that was passed on.
 func (a *asked) abandon() {
 	if a.to.requests.drop(a) {
+		a.from.hit(LimitReplyTTL)
 		a.to.link.send(a.to, wire.Cancel{ID: a.id}.Append(nil))
 		a.finish(nil, sig.NewError(sig.CodeTimeout, quoted(a.sender.Name())))
 	}

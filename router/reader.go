@@ -49,6 +49,9 @@ func (s *session) read() {
 			s.violation(err)
 			return
 		}
+		if s.allowance != nil {
+			s.holdBack()
+		}
 	}
 }
 
@@ -119,6 +122,9 @@ func (s *session) handle(batch []byte) error {
 func (s *session) envelope(t wire.Type, frame []byte) error {
 	if !wire.Legal(wire.Open, s.peerRole(), t) {
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("%v is not legal here", t))
+	}
+	if t != wire.TypePong {
+		s.came++
 	}
 	switch t {
 	case wire.TypeConnect:
@@ -205,6 +211,9 @@ func (s *session) lend(n int) {
 		s.link.inbound.push(b)
 	}
 	s.room = nextSize(n, len(buf.bytes))
+	if s.allowance != nil {
+		s.room = smallBuffer // little is taken in at once of who is to be held back
+	}
 	if buf.alone() && len(buf.bytes) == s.room {
 		return
 	}

@@ -109,3 +109,15 @@ func (r *ClientRouter) remember(address string, server wire.NodeID, token wire.T
 	}
 	r.servers[address], r.tokens[server] = server, token
 }
+
+// sleep waits; false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

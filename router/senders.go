@@ -3,6 +3,7 @@ package router
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
@@ -50,11 +51,11 @@ func (s *session) checkConnect(e *wire.Connect) error {
 	case s.senders[e.Sender] != nil:
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("CONNECT of %q as number %d, which is in use", e.Name, e.Sender))
 	case s.link.role == wire.RoleServer && len(s.senders) >= lim.Senders:
-		return sig.NewError(sig.CodeLimit, fmt.Sprintf("Senders: one connection may announce %d", lim.Senders))
+		return s.limitError(LimitSenders, fmt.Sprintf("Senders: one connection may announce %d", lim.Senders))
 	case len(e.Events) > lim.EventsPerSender || len(e.Requests) > lim.EventsPerSender:
-		return sig.NewError(sig.CodeLimit, fmt.Sprintf("EventsPerSender: a sender may declare %d events and as many requests", lim.EventsPerSender))
+		return s.limitError(LimitEventsPerSender, fmt.Sprintf("EventsPerSender: a sender may declare %d events and as many requests", lim.EventsPerSender))
 	case uint64(e.Route)+uint64(len(e.Events)) > uint64(lim.RoutesPerPeer):
-		return sig.NewError(sig.CodeLimit, fmt.Sprintf("RoutesPerPeer: route numbers end at %d", lim.RoutesPerPeer))
+		return s.limitError(LimitRoutes, fmt.Sprintf("RoutesPerPeer: route numbers end at %d", lim.RoutesPerPeer))
 	}
 	for i := range e.Events {
 		if s.in.get(e.Route+uint32(i)) != nil {
@@ -74,7 +75,7 @@ func (s *session) register(ps *peerSender, next func(func())) {
 	if err == nil {
 		return
 	}
-	s.link.log.Info("sender refused", "peer", s.describe(), "sender", ps.connect.Name, "error", err)
+	s.link.stats.refusals.log(s.link.log, slog.LevelInfo, "sender refused", "peer", s.describe(), "sender", ps.connect.Name, "error", err)
 	if s.link.role == wire.RoleServer {
 		s.link.send(s, wire.Connected{Sender: ps.connect.Sender, Code: uint16(sig.CodeOf(err)), Text: bounded(sig.AsError(err).Text)}.Append(nil))
 	}

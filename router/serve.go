@@ -33,7 +33,7 @@ func (s *session) onRequest(e *wire.Request) error {
 	case serving || passed:
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("REQUEST %d is under way already", e.ID))
 	case n >= int(s.peerLimits.MaxRequests):
-		l.stats.limitHits.Add(1)
+		s.hit(LimitPendingRequests)
 		s.refuse(e.ID, sig.NewError(sig.CodeBusy, fmt.Sprintf("PendingRequests: one connection may have %d under way", n)))
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +25,15 @@ type ServerOptions struct {
 	Limits   Limits
 	Logger   *slog.Logger      // default slog.Default()
 	OnClient func(ClientEvent) // called for each connection opened and ended, one at a time; nil: nobody
-	Access   AccessOptions     // who may connect, and do what
+	// LimitsFor says what a client may use where that is not what Limits say; a
+	// zero field means that it is. It is called when a listener is opened, with
+	// the Listener only, for what holds before it is known who comes in; and when
+	// a client is about to be let in, with all but Since and Senders. Connections
+	// means those of the listener then. Fields that are about the router as a
+	// whole (Unauthenticated, UnauthenticatedBytes, OutboundTotal, OfflineBytes,
+	// GapMemory) have no effect here. nil: Limits hold for all.
+	LimitsFor func(ClientInfo) Limits
+	Access    AccessOptions // who may connect, and do what
 	// Admin are methods of the router itself, beside those that it has: see
 	// [ClientRouter.Admin], by which they are called.
 	Admin map[sig.Name]sig.RequestHandler
@@ -54,39 +61,43 @@ type ClientInfo struct {
 // ServerRouter lets others join a registry. It listens on any number of
 // carriers at once.
 type ServerRouter struct {
-	node     *node
-	limits   Limits
-	codecs   []codec.Codec
-	carriers *carrier.Set
-	log      *slog.Logger
-	onClient func(ClientEvent)
-	access   accessState
-	audit    auditor
-	stats    counters
-	group    sync.WaitGroup  // accept loops and connections
-	telling  sync.Mutex      // OnClient is called by one at a time
-	ctx      context.Context // ends when Close or Shutdown begins
-	stop     context.CancelFunc
-	halted   context.Context // ends with Close, and all connections with it
-	halt     context.CancelFunc
+	node      *node
+	limits    Limits
+	limitsFor func(ClientInfo) Limits
+	codecs    []codec.Codec
+	carriers  *carrier.Set
+	log       *slog.Logger
+	onClient  func(ClientEvent)
+	access    accessState
+	audit     auditor
+	stats     counters
+	group     sync.WaitGroup  // accept loops and connections
+	telling   sync.Mutex      // OnClient is called by one at a time
+	ctx       context.Context // ends when Close or Shutdown begins
+	stop      context.CancelFunc
+	halted    context.Context // ends with Close, and all connections with it
+	halt      context.CancelFunc
 
-	mu        sync.Mutex
-	closed    bool
-	listeners []carrier.Listener
-	links     map[*link]*serverConn
-	tokens    map[wire.Token]*link
-	perID     map[string]int
-	perIP     map[string]int
-	opening   openings
+	mu         sync.Mutex
+	closed     bool
+	listeners  []carrier.Listener
+	links      map[*link]*serverConn
+	tokens     map[wire.Token]*link
+	perID      map[string]int
+	perIP      map[string]int
+	opening    openings
+	allowances buckets
 }
 
 // serverConn is what the server knows of a connection beyond its link.
 type serverConn struct {
-	info  ClientInfo
-	token wire.Token
-	proof auth.Verified // what it was let in by, if not by its carrier
-	ip    string
-	ended chan struct{} // closed once its senders have left
+	info      ClientInfo
+	token     wire.Token
+	proof     auth.Verified // what it was let in by, if not by its carrier
+	ip        string
+	from      *entrance
+	allowance *bucket       // nil: as much as it likes
+	ended     chan struct{} // closed once its senders have left
 }
 
 // NewServerRouter attaches to reg. It listens nowhere until Listen or Serve is
@@ -101,10 +112,11 @@ func NewServerRouter(reg *sig.Registry, opts *ServerOptions) (*ServerRouter, err
 	}
 	limits := opts.Limits.WithDefaults()
 	r := &ServerRouter{
-		limits: limits, codecs: opts.Codecs, carriers: set, log: logger(opts.Logger), onClient: opts.OnClient,
+		limits: limits, limitsFor: opts.LimitsFor, codecs: opts.Codecs, carriers: set, log: logger(opts.Logger), onClient: opts.OnClient,
 		links: make(map[*link]*serverConn), tokens: make(map[wire.Token]*link),
 		perID: make(map[string]int), perIP: make(map[string]int), opening: openings{perIP: make(map[string]int)},
 	}
+	r.stats.reserve.bound = int64(limits.OutboundTotal)
 	r.access.opts, r.access.proofs = opts.Access, opts.Access.Authenticator
 	r.audit = auditor{take: opts.Access.Audit, dropped: &r.stats.auditDropped}
 	r.node = joinNode(reg, opts.Name, true, limits)
@@ -184,18 +196,18 @@ func (r *ServerRouter) Serve(ctx context.Context, l carrier.Listener) error {
 
 // connection opens one connection. From then on another goroutine runs it, whose
 // stack has not grown by the handshake: there may be many that are idle.
-func (r *ServerRouter) connection(conn carrier.Conn, ip, listener string) {
-	l := newLink(r.node, wire.RoleServer, r.limits, r.codecs, r.log, &r.stats)
-	s, sc, err := r.welcome(l, conn, listener)
+func (r *ServerRouter) connection(conn carrier.Conn, ip string, from *entrance) {
+	l := newLink(r.node, wire.RoleServer, from.limits, r.codecs, r.log, &r.stats)
+	s, sc, err := r.welcome(l, conn, from)
 	if err != nil {
 		r.stats.handshakesFailed.Add(1)
-		r.log.Info("handshake failed", "listener", listener, "peer", conn.RemoteAddr(), "error", err)
+		r.log.Info("handshake failed", "listener", from.listener, "peer", conn.RemoteAddr(), "error", err)
 		abort(conn, err)
-		r.opened(ip)
+		r.opened(ip, from)
 		return
 	}
-	r.opened(ip)
-	r.group.Go(func() { r.run(l, s, sc, listener) }) // ends with the connection
+	r.opened(ip, from)
+	r.group.Go(func() { r.run(l, s, sc, from.listener) }) // ends with the connection
 }
 
 // run runs an open connection to its end.
@@ -229,35 +241,37 @@ func (r *ServerRouter) run(l *link, s *session, sc *serverConn, listener string)
 
 // welcome does the server's half of the handshake. On an error the conn is open
 // for a last word.
-func (r *ServerRouter) welcome(l *link, conn carrier.Conn, listener string) (*session, *serverConn, error) {
-	ctx, cancel := context.WithTimeout(r.ctx, r.limits.Handshake)
+func (r *ServerRouter) welcome(l *link, conn carrier.Conn, from *entrance) (*session, *serverConn, error) {
+	ctx, cancel := context.WithTimeout(r.ctx, l.limits.Handshake)
 	defer cancel()
 	hello, err := l.receiveHello(ctx, conn)
 	if err != nil {
-		return nil, nil, handshakeError(ctx, err, r.limits.Handshake)
+		return nil, nil, r.handshakeError(ctx, conn, err, l.limits.Handshake)
 	}
 	c, err := l.chooseCodec(hello.Codecs)
 	if err != nil {
 		return nil, nil, err
 	}
-	who, err := r.authenticate(ctx, conn, hello, listener)
+	who, err := r.authenticate(ctx, conn, hello, from.listener)
 	if err != nil {
-		return nil, nil, handshakeError(ctx, err, r.limits.Handshake)
+		return nil, nil, r.handshakeError(ctx, conn, err, l.limits.Handshake)
 	}
 	r.supersede(ctx, &hello.Hello, who.principal)
 	s := l.newSession(conn, c, conn.RemoteAddr())
-	s.principal, s.listener = who.principal, listener
+	s.principal, s.listener = who.principal, from.listener
 	s.peerID, s.peerName = hello.ID, hello.Name
+	sc := &serverConn{ip: host(conn.RemoteAddr()), from: from, ended: make(chan struct{}), proof: who.verified, info: ClientInfo{
+		Name: hello.Name, Identity: s.identity, Principal: who.principal, Listener: from.listener, Address: conn.RemoteAddr(), Codec: c.ID(), Since: time.Now(),
+	}}
+	l.restrict(r.limitsOf(r.limits, sc.info))
 	s.features = hello.Features & r.features()
 	s.agree(hello.Limits)
-	sc := &serverConn{ip: host(conn.RemoteAddr()), ended: make(chan struct{}), proof: who.verified, info: ClientInfo{
-		Name: hello.Name, Identity: s.identity, Principal: who.principal, Listener: listener, Address: conn.RemoteAddr(), Codec: c.ID(), Since: time.Now(),
-	}}
 	_, _ = rand.Read(sc.token[:]) // never fails
 	if err := r.addConn(l, sc); err != nil {
 		s.unwatch() // abort has a last word to say
 		return nil, nil, err
 	}
+	s.allowance = sc.allowance
 	peers := reachable(hello.ID, hello.Name, hello.Features, hello.Nodes)
 	err = r.node.admit(l, peers)
 	if err == nil {
@@ -301,35 +315,16 @@ func (r *ServerRouter) answer(ctx context.Context, l *link, s *session, sc *serv
 	return nil
 }
 
-// handshakeError says so if time has run out.
-func handshakeError(ctx context.Context, err error, limit time.Duration) error {
-	if ctx.Err() == context.DeadlineExceeded {
+// handshakeError says so if time has run out, or the first frame was too large.
+func (r *ServerRouter) handshakeError(ctx context.Context, conn carrier.Conn, err error, limit time.Duration) error {
+	switch {
+	case ctx.Err() == context.DeadlineExceeded:
+		r.stats.hit(r.log, LimitHandshake, "peer", conn.RemoteAddr())
 		return sig.NewError(sig.CodeTimeout, fmt.Sprintf("the handshake was not over within Handshake (%v)", limit))
+	case errors.Is(err, carrier.ErrFrameTooLarge):
+		r.stats.hit(r.log, LimitHelloFrame, "peer", conn.RemoteAddr())
 	}
 	return err
-}
-
-func (r *ServerRouter) tell(ev ClientEvent) {
-	if r.onClient == nil {
-		return
-	}
-	r.telling.Lock()
-	defer r.telling.Unlock()
-	r.onClient(ev)
-}
-
-// Clients lists the open connections, oldest first.
-func (r *ServerRouter) Clients() []ClientInfo {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	list := make([]ClientInfo, 0, len(r.links))
-	for l, sc := range r.links {
-		info := sc.info
-		info.Senders = l.senderCount()
-		list = append(list, info)
-	}
-	slices.SortFunc(list, func(a, b ClientInfo) int { return a.Since.Compare(b.Since) })
-	return list
 }
 
 // Stats returns the router's counts.
@@ -408,16 +403,4 @@ func (r *ServerRouter) stopAccepting() []*link {
 		l.Close()
 	}
 	return links
-}
-
-// sleep waits; false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

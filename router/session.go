@@ -49,37 +49,40 @@ type session struct {
 	writeEnds atomic.Int64 // unix nanoseconds by which the write under way must be done; 0: none
 
 	// Guarded by link.mu.
-	out     outQueue
-	writing bool          // somebody writes, and owns segs and batches
-	chunk   int           // bytes of the next write, about; of the writer alone
-	wrote   time.Time     // when somebody wrote last
-	idle    chan struct{} // closed when everything is written, see drained
-	watch   *keepalive
-	left    chan struct{} // closed when a connection that was left is closed; nil: not left
-	leftErr error         // why the peer may not have taken in all that was sent on it
+	out      outQueue
+	reserved int64         // of what waits, what the router's reserve knows of
+	writing  bool          // somebody writes, and owns segs and batches
+	chunk    int           // bytes of the next write, about; of the writer alone
+	wrote    time.Time     // when somebody wrote last
+	idle     chan struct{} // closed when everything is written, see drained
+	watch    *keepalive
+	left     chan struct{} // closed when a connection that was left is closed; nil: not left
+	leftErr  error         // why the peer may not have taken in all that was sent on it
 
 	// Of the reader alone.
-	in       *routeTable
-	senders  map[uint32]*peerSender
-	gathers  map[*link]*gather
-	gathered int // gathers made so far
-	touched  []*gather
-	retired  uint64     // node.retired when the batch was begun, before any of its events was looked at
-	settle   []*inRoute // have had held-back events since the last flush
-	arrived  uint64     // events since the last flush
-	noted    []*inRoute // have had events since
-	stretch  uint64     // counts the stretches of events for which what is known of a route holds, see survey
-	run      passingRun
-	relayed  []*requestTable          // answers to others in this batch
-	local    *inBatch                 // for the handlers here, of this batch
-	localEnd int                      // where its latest events end in the batch
-	reading  *buffer                  // the batch lies in it
-	room     int                      // what the next read gets
-	wants    map[sig.Pattern]struct{} // what the peer asked for
-	scratch  []byte                   // the envelope being relayed
-	asks     wire.Request             // the last one taken in
-	answers  wire.Reply               // the same
-	woken    bool                     // this batch has brought something for other goroutines
+	in        *routeTable
+	senders   map[uint32]*peerSender
+	gathers   map[*link]*gather
+	gathered  int // gathers made so far
+	touched   []*gather
+	retired   uint64     // node.retired when the batch was begun, before any of its events was looked at
+	settle    []*inRoute // have had held-back events since the last flush
+	arrived   uint64     // events since the last flush
+	came      int        // envelopes since the last look at the allowance
+	allowance *bucket    // of the peer's principal; nil: as much as it likes
+	noted     []*inRoute // have had events since
+	stretch   uint64     // counts the stretches of events for which what is known of a route holds, see survey
+	run       passingRun
+	relayed   []*requestTable          // answers to others in this batch
+	local     *inBatch                 // for the handlers here, of this batch
+	localEnd  int                      // where its latest events end in the batch
+	reading   *buffer                  // the batch lies in it
+	room      int                      // what the next read gets
+	wants     map[sig.Pattern]struct{} // what the peer asked for
+	scratch   []byte                   // the envelope being relayed
+	asks      wire.Request             // the last one taken in
+	answers   wire.Reply               // the same
+	woken     bool                     // this batch has brought something for other goroutines
 
 	// Of whoever writes, see writing.
 	direct  carrier.TrySender // conn, if it can write without waiting
@@ -131,6 +134,9 @@ func (s *session) cause() error {
 // code and the reason, which is counted and logged once (P11).
 func (s *session) violation(err error) {
 	code, text := lastWord(err)
+	if errors.Is(err, carrier.ErrFrameTooLarge) {
+		s.hit(LimitFrame)
+	}
 	s.link.stats.violations.Add(1)
 	s.link.log.Warn("protocol violation; connection ended", "peer", s.describe(), "error", err)
 	s.part(wire.Goodbye{Code: code, Reason: bounded(text)}.Append(nil))

@@ -10,10 +10,14 @@ import (
 type counters struct {
 	eventsIn, bytesIn, bytesOut  atomic.Uint64
 	accepted, violations, panics atomic.Uint64
-	limitHits, handshakesFailed  atomic.Uint64
+	handshakesFailed             atomic.Uint64
 	authFailures, denials        atomic.Uint64
 	auditDropped                 atomic.Uint64
 	lostByReason                 [lossReasons]atomic.Uint64
+	reserve                      reserve
+	limitHits                    [limitCount]atomic.Uint64
+	seldom                       [limitCount]seldom // what is logged of them
+	refusals                     seldom             // and of senders and patterns that are refused
 }
 
 // lossReasons is one more than the highest reason that is counted by itself;
@@ -37,10 +41,11 @@ type Stats struct {
 	Connections      uint64                    // connections that were opened
 	HandshakesFailed uint64                    // connections that never were
 	Violations       uint64                    // connections ended for what the peer sent
-	LimitHits        uint64                    // requests, subscriptions and connections refused by a limit
 	AuthFailures     uint64                    // connections refused for want of a proof who they are
 	Denials          uint64                    // things that a rule, or none, has forbidden
 	AuditDropped     uint64                    // audit records for which there was no room
+	LimitHits        uint64                    // how often a limit was reached
+	Limits           map[Limit]uint64          // the same, for each limit that was
 	Panics           uint64                    // of the router itself: always 0, or a bug
 	Lost             map[sig.LossReason]uint64 // events announced as lost
 }
@@ -49,13 +54,19 @@ func (c *counters) snapshot() Stats {
 	s := Stats{
 		EventsIn: c.eventsIn.Load(), BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
 		Connections: c.accepted.Load(), HandshakesFailed: c.handshakesFailed.Load(),
-		Violations: c.violations.Load(), LimitHits: c.limitHits.Load(),
-		AuthFailures: c.authFailures.Load(), Denials: c.denials.Load(), AuditDropped: c.auditDropped.Load(), Panics: c.panics.Load(),
-		Lost: make(map[sig.LossReason]uint64),
+		Violations: c.violations.Load(), Panics: c.panics.Load(),
+		AuthFailures: c.authFailures.Load(), Denials: c.denials.Load(), AuditDropped: c.auditDropped.Load(),
+		Lost: make(map[sig.LossReason]uint64), Limits: make(map[Limit]uint64),
 	}
 	for reason := range c.lostByReason {
 		if n := c.lostByReason[reason].Load(); n > 0 {
 			s.Lost[sig.LossReason(reason)] = n
+		}
+	}
+	for limit := range c.limitHits {
+		if n := c.limitHits[limit].Load(); n > 0 {
+			s.Limits[Limit(limit)] = n
+			s.LimitHits += n
 		}
 	}
 	return s

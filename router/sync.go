@@ -152,9 +152,11 @@ func (s *session) await(ctx context.Context, b *barrier) error {
 // or has not answered within SyncPatience. That runs from when the barrier was
 // first needed, so that a silent peer is waited for once and not by everybody.
 func (s *session) awaitPatiently(ctx context.Context, b *barrier) {
-	ctx, cancel := context.WithDeadline(ctx, b.since.Add(s.link.limits.SyncPatience))
+	until, cancel := context.WithDeadline(ctx, b.since.Add(s.link.limits.SyncPatience))
 	defer cancel()
-	_ = s.await(ctx, b) // the caller goes on in any case
+	if s.await(until, b) != nil && until.Err() != nil && ctx.Err() == nil {
+		s.hit(LimitSync) // the caller goes on in any case
+	}
 }
 
 // onSync answers a barrier when everything the peer has sent before it is in
@@ -166,7 +168,7 @@ func (s *session) onSync(e *wire.Sync) error {
 	n := s.syncs.asked
 	l.mu.Unlock()
 	if n > maxSyncs {
-		return sig.NewError(sig.CodeLimit, "more than 64 SYNC under way")
+		return s.limitError(LimitSync, "more than 64 SYNC under way")
 	}
 	l.group.Go(func() { // ends within SyncPatience
 		var wg sync.WaitGroup

@@ -60,15 +60,19 @@ func (s *session) queue(size int, now bool, envelope func([]byte) []byte) {
 // boundLocked keeps what waits for a slow peer within its bound (P8). Events go
 // first; when control frames alone are too many the connection ends.
 func (s *session) boundLocked() {
-	bound := s.link.limits.OutboundBytes
+	bound, limit := s.link.limits.OutboundBytes, LimitOutbound
+	if part, over := s.settleLocked(); over && part < bound {
+		bound, limit = part, LimitOutboundTotal
+	}
 	if s.out.bytes <= bound {
 		return
 	}
 	if lost := s.out.shed(bound * 3 / 4); lost > 0 { // costs nothing where nothing may be dropped
 		s.link.stats.lost(sig.LossSlowPeer, lost)
+		s.hit(limit, "lost", lost)
 	}
 	if s.out.bytes > 2*bound+2*s.maxFrame {
-		s.fail(sig.NewError(sig.CodeLimit, fmt.Sprintf("the peer reads too slowly: %d bytes wait for it, OutboundBytes is %d", s.out.bytes, bound)))
+		s.fail(s.limitError(limit, fmt.Sprintf("the peer reads too slowly: %d bytes wait for it, the limit %s allows %d", s.out.bytes, limit, bound)))
 	}
 }
 
@@ -187,6 +191,7 @@ func (s *session) next(chunk int) bool {
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
 	s.segs = s.out.take(s.segs[:0], chunk)
+	s.settleLocked()
 	for _, seg := range s.segs {
 		s.batches = append(s.batches, seg.buf)
 	}

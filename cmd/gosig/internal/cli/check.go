@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -62,9 +63,13 @@ func newCheck(a *app) *cobra.Command {
 			  urls = ["tls://central:7466", "tls://spare:7466"]
 			  return = "30s"          # to the first when it answers again
 
-			  [limits]
+			  [limits]                # docs/limits.md
 			  frame = "1MiB"
 			  keepalive = "15s"
+
+			  [[limits_for]]
+			  principals = ["plant/*"]
+			  rate = 200              # a second
 
 			  # policy.toml, to begin with
 			  [[group]]
@@ -183,15 +188,16 @@ func (f *checkFlags) write(w io.Writer, file string, c *config.Config, policy *c
 
 // checked is what "check -o json" prints.
 type checked struct {
-	Name   string            `json:"name"`
-	Codecs []string          `json:"codecs"`
-	Drain  string            `json:"drain"`
-	Log    checkedLog        `json:"log"`
-	Listen []checkedListener `json:"listen"`
-	Uplink []checkedListener `json:"uplink"`
-	Return string            `json:"uplink_return"` // "0s": never
-	Limits []checkedLimit    `json:"limits"`
-	Policy *checkedPolicy    `json:"policy"` // null: everybody may do everything
+	Name      string            `json:"name"`
+	Codecs    []string          `json:"codecs"`
+	Drain     string            `json:"drain"`
+	Log       checkedLog        `json:"log"`
+	Listen    []checkedListener `json:"listen"`
+	Uplink    []checkedListener `json:"uplink"`
+	Return    string            `json:"uplink_return"` // "0s": never
+	Limits    []checkedLimit    `json:"limits"`
+	LimitsFor []checkedSpecial  `json:"limits_for"`
+	Policy    *checkedPolicy    `json:"policy"` // null: everybody may do everything
 
 	hasPolicy bool
 }
@@ -202,8 +208,16 @@ type checkedLog struct {
 }
 
 type checkedListener struct {
-	URL        string `json:"url"`
-	Protection string `json:"protection"`
+	URL        string         `json:"url"`
+	Protection string         `json:"protection"`
+	Limits     []checkedLimit `json:"limits"` // those that the router's are replaced by
+}
+
+// checkedSpecial are limits of some clients.
+type checkedSpecial struct {
+	Principals []string       `json:"principals"`
+	Groups     []string       `json:"groups"`
+	Limits     []checkedLimit `json:"limits"`
 }
 
 type checkedLimit struct {
@@ -211,6 +225,8 @@ type checkedLimit struct {
 	Value   string `json:"value"`
 	Default bool   `json:"default"`
 	About   string `json:"about"`
+	Scope   string `json:"scope"`
+	Reached string `json:"reached"`
 }
 
 // effective is the configuration with everything filled in.
@@ -218,7 +234,7 @@ func effective(c *config.Config) checked {
 	out := checked{
 		Name: routerName(c.Name), Drain: c.DrainTime().String(),
 		Log:    checkedLog{cmp.Or(string(c.Log.Level), "info"), cmp.Or(string(c.Log.Format), "text")},
-		Listen: []checkedListener{}, Uplink: []checkedListener{}, hasPolicy: c.Access() != nil,
+		Listen: []checkedListener{}, Uplink: []checkedListener{}, LimitsFor: []checkedSpecial{}, hasPolicy: c.Access() != nil,
 	}
 	codecs := c.Codecs
 	if len(codecs) == 0 {
@@ -228,19 +244,29 @@ func effective(c *config.Config) checked {
 		out.Codecs = append(out.Codecs, string(id))
 	}
 	for _, l := range c.Listen {
-		out.Listen = append(out.Listen, checkedListener{l.URL, protection(l)})
+		out.Listen = append(out.Listen, checkedListener{l.URL, protection(l), limitsOf(l.Limits.Stated())})
 	}
 	out.Return = "0s"
 	if c.Uplink != nil {
 		out.Return = c.Uplink.Return.String()
 		for _, u := range c.Uplink.URLs {
-			out.Uplink = append(out.Uplink, checkedListener{u, uplinkProtection(u, c.Uplink)})
+			out.Uplink = append(out.Uplink, checkedListener{u, uplinkProtection(u, c.Uplink), limitsOf(nil)})
 		}
 	}
-	for _, l := range c.Limits.Describe() {
-		out.Limits = append(out.Limits, checkedLimit(l))
+	out.Limits = limitsOf(c.Limits.Describe())
+	for i := range c.LimitsFor {
+		s := &c.LimitsFor[i]
+		out.LimitsFor = append(out.LimitsFor, checkedSpecial{some(s.Principals), some(s.Groups), limitsOf(s.Stated())})
 	}
 	return out
+}
+
+func limitsOf(from []config.Limit) []checkedLimit {
+	all := []checkedLimit{}
+	for _, l := range from {
+		all = append(all, checkedLimit(l))
+	}
+	return all
 }
 
 // protection says who can read along and who can connect.
@@ -309,6 +335,9 @@ func describe(w io.Writer, file string, c checked) error {
 	}
 	for _, l := range c.Listen {
 		fmt.Fprintf(tw, "listen\t%s\t%s\n", l.URL, l.Protection)
+		if len(l.Limits) > 0 {
+			fmt.Fprintf(tw, "\t  limits\t%s\n", brief(l.Limits))
+		}
 	}
 	for _, l := range c.Uplink {
 		fmt.Fprintf(tw, "uplink\t%s\t%s\n", l.URL, l.Protection)
@@ -327,7 +356,28 @@ func describe(w io.Writer, file string, c checked) error {
 		}
 		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", l.Key, l.Value, mark, l.About)
 	}
+	for _, s := range c.LimitsFor {
+		who := append(slices.Clone(s.Principals), prefixed("group ", s.Groups)...)
+		fmt.Fprintf(tw, "limits of %s\t%s\n", strings.Join(who, ", "), brief(s.Limits))
+	}
 	return tw.Flush()
+}
+
+// brief lists limits in one line.
+func brief(all []checkedLimit) string {
+	texts := make([]string, len(all))
+	for i, l := range all {
+		texts[i] = l.Key + " " + l.Value
+	}
+	return strings.Join(texts, ", ")
+}
+
+func prefixed(prefix string, words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = prefix + w
+	}
+	return out
 }
 
 // routerName is how a router introduces itself: its host's name if it has no

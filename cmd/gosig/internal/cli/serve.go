@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/gosig/gosig/carrier"
@@ -35,6 +36,9 @@ type server struct {
 	cr   *router.ClientRouter // nil: no uplink
 	wg   sync.WaitGroup       // one per listener
 	fail chan error           // capacity 1: the first listener that failed
+	// entrances are the addresses of the listeners, in the order of the
+	// configuration; set before anybody is accepted.
+	entrances []string
 }
 
 func runServe(ctx context.Context, a *app, c *config.Config) error {
@@ -60,7 +64,7 @@ func (s *server) start(ctx context.Context) error {
 		return err
 	}
 	s.sr, err = router.NewServerRouter(s.reg, &router.ServerOptions{
-		Codecs: codecs, Name: routerName(s.conf.Name), Limits: s.conf.Limits.Router(), Logger: s.log,
+		Codecs: codecs, Name: routerName(s.conf.Name), Limits: s.conf.Limits.Router(), LimitsFor: s.limitsFor, Logger: s.log,
 	})
 	if err != nil {
 		return err
@@ -76,6 +80,7 @@ func (s *server) start(ctx context.Context) error {
 			return err
 		}
 		listeners = append(listeners, ln)
+		s.entrances = append(s.entrances, ln.Addr())
 	}
 	for _, ln := range listeners {
 		if _, err := fmt.Fprintf(s.std.Out, "listening %s\n", ln.Addr()); err != nil {
@@ -85,6 +90,11 @@ func (s *server) start(ctx context.Context) error {
 		s.wg.Go(func() { s.serve(ln) }) // ends when the router is shut down
 	}
 	return s.uplink(codecs)
+}
+
+// limitsFor are the limits that a client has for where it came in, or who it is.
+func (s *server) limitsFor(who router.ClientInfo) router.Limits {
+	return s.conf.Special(slices.Index(s.entrances, who.Listener), who.Principal.ID, who.Principal.Groups)
 }
 
 func (s *server) listen(ctx context.Context, l config.Listener) (carrier.Listener, error) {

@@ -232,9 +232,9 @@ func presenceOf(p sig.Presence) presenceData {
 }
 
 // some is the list, never nil: JSON is to say [] and not null.
-func some(names []sig.Name) []sig.Name {
-	if names == nil {
-		return []sig.Name{}
+func some[T any](list []T) []T {
+	if list == nil {
+		return []T{}
 	}
-	return names
+	return list
 }

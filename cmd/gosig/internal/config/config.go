@@ -38,6 +38,9 @@ type Config struct {
 	// part of another router's.
 	Uplink *Uplink `toml:"uplink"`
 	Limits Limits  `toml:"limits"`
+	// LimitsFor are the limits of some clients, where those are not Limits or
+	// their listener's; see [Config.Special].
+	LimitsFor []SpecialLimits `toml:"limits_for"`
 	// PolicyFile names a file with the policy, or is [Here]: then its tables are
 	// in this file. Without it everybody who gets a connection may do everything.
 	PolicyFile *string `toml:"policy"`
@@ -80,6 +83,9 @@ type Listener struct {
 	// PSKFile names a file with the pre-shared keys of clients, for dtls://:
 	// a line "identity:key" for each, the key in hexadecimal.
 	PSKFile string `toml:"psk_file"`
+	// Limits are those of clients that come in here, where they are not the
+	// configuration's.
+	Limits Limits `toml:"limits"`
 }
 
 // Uplink is the router that this one joins as a client.

@@ -77,6 +77,12 @@ func TestParseBadSaysWhere(t *testing.T) {
 		{"negative size", "[limits]\nframe = -1\n", `f:2: limits.frame: "-1" is no size`},
 		{"no limit", "[limits]\nframe = 0\n", `f:2: limits.frame: 0 is no limit`},
 		{"limits against each other", "[limits]\nkeepalive = \"50s\"\n", `f:1: `},
+		{"limit of the router for a listener", "[[listen]]\nurl = \"tcp://a:1\"\nlimits = {outbound_total = \"1GiB\"}\n", `f:3: outbound_total is a limit of the whole router: it belongs to [limits]`},
+		{"limit before anybody is known", "[[limits_for]]\nprincipals = [\"a\"]\nhandshake = \"1s\"\n", `f:3: handshake is in force before anybody knows who comes`},
+		{"limits for nobody", "[[limits_for]]\nrate = 1\n", `f:1: limits_for speaks of nobody`},
+		{"no limits for somebody", "[[limits_for]]\ngroups = [\"a\"]\n", `f:1: limits_for sets no limit`},
+		{"unknown limit for somebody", "[[limits_for]]\ngroups = [\"a\"]\nrat = 1\n", `f:3: unknown key "limits_for.rat"; known here: principals, groups, handshake`},
+		{"limit for somebody against another", "[limits]\ndead = \"20s\"\n[[limits_for]]\ngroups = [\"a\"]\nkeepalive = \"30s\"\n", `f:3: `},
 		{"size", "[limits]\nframe = \"1MB\"\n", `f:2: limits.frame: "1MB" is no size`},
 		{"codec", "codecs = [\"json\", \"xml\"]\n", `f:1: codecs: "xml" is no codec`},
 		{"codec twice", "codecs = [\"json\", \"json\"]\n", `f:1: codec "json" is listed twice`},
@@ -177,6 +183,8 @@ func TestLimitsAreHandedOverAndDefaultsMarked(t *testing.T) {
 	for _, l := range c.Limits.Describe() {
 		assert.NotEmpty(t, l.Value, l.Key)
 		assert.NotEqual(t, "0", l.Value, l.Key)
+		assert.NotEmpty(t, l.Scope, l.Key)
+		assert.NotEmpty(t, l.Reached, l.Key)
 		if !l.Default {
 			given[l.Key] = l.Value
 		}
@@ -187,6 +195,9 @@ func TestLimitsAreHandedOverAndDefaultsMarked(t *testing.T) {
 func TestEveryLimitOfTheRouterCanBeSet(t *testing.T) {
 	assert.Len(t, limitKeys(), reflect.TypeFor[router.Limits]().NumField())
 	assert.Len(t, limitKeys(), reflect.TypeFor[Limits]().NumField())
+	for i, key := range limitKeys() {
+		assert.Equal(t, router.Limit(i).String(), key, "the file and the metrics call it the same")
+	}
 }
 
 func FuzzParse(f *testing.F) {

@@ -15,6 +15,7 @@ type Limits struct {
 	Keepalive              Duration `toml:"keepalive"`
 	Dead                   Duration `toml:"dead"`
 	Write                  Duration `toml:"write"`
+	ReplyTTL               Duration `toml:"reply_ttl"`
 	Sync                   Duration `toml:"sync"`
 	Frame                  Size     `toml:"frame"`
 	HelloFrame             Size     `toml:"hello_frame"`
@@ -23,11 +24,15 @@ type Limits struct {
 	ConnectionsPerIP       Count    `toml:"connections_per_ip"`
 	Unauthenticated        Count    `toml:"unauthenticated"`
 	UnauthenticatedPerIP   Count    `toml:"unauthenticated_per_ip"`
+	UnauthenticatedBytes   Size     `toml:"unauthenticated_bytes"`
+	Rate                   Count    `toml:"rate"`
+	Burst                  Count    `toml:"burst"`
 	Senders                Count    `toml:"senders"`
 	EventsPerSender        Count    `toml:"events_per_sender"`
 	Subscriptions          Count    `toml:"subscriptions"`
 	PendingRequests        Count    `toml:"pending_requests"`
 	Outbound               Size     `toml:"outbound"`
+	OutboundTotal          Size     `toml:"outbound_total"`
 	Inbound                Size     `toml:"inbound"`
 	WindowEvents           Count    `toml:"window_events"`
 	WindowBytes            Size     `toml:"window_bytes"`
@@ -43,6 +48,8 @@ type Limit struct {
 	Value   string
 	Default bool // the file does not mention it
 	About   string
+	Scope   string // where it can be set beside [limits]: "listener" in a listener's limits, "client" in limits_for too, "router" nowhere
+	Reached string // what becomes of who reaches it
 }
 
 // binding ties a key of the file to the field of the router's limits.
@@ -51,7 +58,19 @@ type binding struct {
 	from  setting
 	into  any // *time.Duration or *int
 	about string
+	scope scope
+	then  string // what becomes of who reaches it
 }
+
+// scope is where a limit can be set. A listener's hold for whoever comes in by
+// it, and whatever is for a client can be set for a listener as well.
+type scope string
+
+const (
+	ofRouter   scope = "router"
+	ofListener scope = "listener"
+	ofClient   scope = "client"
+)
 
 // setting is a value of the file.
 type setting interface {
@@ -62,30 +81,35 @@ type setting interface {
 
 func (l *Limits) bind(r *router.Limits) []binding {
 	return []binding{
-		{"handshake", &l.Handshake, &r.Handshake, "from accepting a connection to its being open"},
-		{"keepalive", &l.Keepalive, &r.Keepalive, "silence after which a peer is pinged"},
-		{"dead", &l.Dead, &r.Dead, "silence after which a connection is given up"},
-		{"write", &l.Write, &r.WriteTimeout, "for a write of 64KiB, plus 1s for each further 16KiB"},
-		{"sync", &l.Sync, &r.SyncPatience, "how long a peer's barrier may wait for other peers"},
-		{"frame", &l.Frame, &r.MaxFrame, "largest envelope"},
-		{"hello_frame", &l.HelloFrame, &r.HelloFrame, "largest envelope before the connection is open"},
-		{"connections", &l.Connections, &r.Connections, "open connections in all"},
-		{"connections_per_identity", &l.ConnectionsPerIdentity, &r.ConnectionsPerID, "open connections of one identity"},
-		{"connections_per_ip", &l.ConnectionsPerIP, &r.ConnectionsPerIP, "open connections of one IP address, loopback excepted"},
-		{"unauthenticated", &l.Unauthenticated, &r.Unauthenticated, "connections still in their handshake; more wait"},
-		{"unauthenticated_per_ip", &l.UnauthenticatedPerIP, &r.UnauthenticatedPerIP, "of those, from one IP address, loopback excepted"},
-		{"senders", &l.Senders, &r.Senders, "senders of one connection"},
-		{"events_per_sender", &l.EventsPerSender, &r.EventsPerSender, "events, and methods, of one sender"},
-		{"subscriptions", &l.Subscriptions, &r.Subscriptions, "patterns one connection asks for"},
-		{"pending_requests", &l.PendingRequests, &r.PendingRequests, "requests of one connection without an answer"},
-		{"outbound", &l.Outbound, &r.OutboundBytes, "buffered for a peer that reads slowly"},
-		{"inbound", &l.Inbound, &r.InboundBytes, "buffered for handlers slower than the peer"},
-		{"window_events", &l.WindowEvents, &r.WindowEvents, "held-back events under way on one route of one connection"},
-		{"window_bytes", &l.WindowBytes, &r.WindowBytes, "their payload, always at least one event"},
-		{"routes", &l.Routes, &r.RoutesPerPeer, "highest number of a route that a peer may assign"},
-		{"nodes", &l.Nodes, &r.Nodes, "routers that one connection leads to"},
-		{"offline", &l.Offline, &r.OfflineBytes, "kept for the uplink while it is not connected"},
-		{"positions", &l.Positions, &r.GapMemory, "senders whose position is remembered after a connection was lost"},
+		{"handshake", &l.Handshake, &r.Handshake, "from accepting a connection to its being open", ofListener, "timeout (4), before the connection is open"},
+		{"keepalive", &l.Keepalive, &r.Keepalive, "silence after which a peer is pinged", ofClient, "nobody: the peer is asked for a sign of life"},
+		{"dead", &l.Dead, &r.Dead, "silence after which a connection is given up", ofClient, "the connection ends: lost (8)"},
+		{"write", &l.Write, &r.WriteTimeout, "for a write of 64KiB, plus 1s for each further 16KiB", ofClient, "the connection ends: lost (8)"},
+		{"reply_ttl", &l.ReplyTTL, &r.ReplyTTL, "for the answer to a request that is passed on, whatever its caller says", ofClient, "whoever asks gets timeout (4), whoever was to answer is told to stop"},
+		{"sync", &l.Sync, &r.SyncPatience, "how long a peer's barrier may wait for other peers", ofClient, "who waits goes on without that peer; 64 barriers at a time, more end the connection: limit (12)"},
+		{"frame", &l.Frame, &r.MaxFrame, "largest envelope", ofClient, "the connection ends: too large (21)"},
+		{"hello_frame", &l.HelloFrame, &r.HelloFrame, "largest envelope before the connection is open", ofListener, "too large (21), before the connection is open"},
+		{"connections", &l.Connections, &r.Connections, "open connections in all", ofListener, "not let in: limit (12)"},
+		{"connections_per_identity", &l.ConnectionsPerIdentity, &r.ConnectionsPerID, "open connections of one identity", ofClient, "not let in: limit (12)"},
+		{"connections_per_ip", &l.ConnectionsPerIP, &r.ConnectionsPerIP, "open connections of one IP address, loopback excepted", ofListener, "not let in: limit (12)"},
+		{"unauthenticated", &l.Unauthenticated, &r.Unauthenticated, "connections still in their handshake; more wait", ofRouter, "waits to be accepted"},
+		{"unauthenticated_per_ip", &l.UnauthenticatedPerIP, &r.UnauthenticatedPerIP, "of those, from one IP address, loopback excepted", ofListener, "closed without a word"},
+		{"unauthenticated_bytes", &l.UnauthenticatedBytes, &r.UnauthenticatedBytes, "that connections in their handshake may send together, by their hello_frame", ofRouter, "waits to be accepted"},
+		{"rate", &l.Rate, &r.Rate, "envelopes that one identity or IP address sends in a second", ofClient, "held back: its connections are not read for a while"},
+		{"burst", &l.Burst, &r.Burst, "of those, at once after a pause", ofClient, "as rate"},
+		{"senders", &l.Senders, &r.Senders, "senders of one connection", ofClient, "the connection ends: limit (12)"},
+		{"events_per_sender", &l.EventsPerSender, &r.EventsPerSender, "events, and methods, of one sender", ofClient, "the connection ends: limit (12)"},
+		{"subscriptions", &l.Subscriptions, &r.Subscriptions, "patterns one connection asks for", ofClient, "the subscription is refused: limit (12)"},
+		{"pending_requests", &l.PendingRequests, &r.PendingRequests, "requests of one connection without an answer", ofClient, "the request is refused: busy (7)"},
+		{"outbound", &l.Outbound, &r.OutboundBytes, "buffered for a peer that reads slowly", ofClient, "its oldest events are lost, which it is told; if that is not enough the connection ends: limit (12)"},
+		{"outbound_total", &l.OutboundTotal, &r.OutboundTotal, "buffered for all peers together", ofRouter, "as outbound, for those that have more than an equal part of it"},
+		{"inbound", &l.Inbound, &r.InboundBytes, "buffered for handlers slower than the peer", ofClient, "the oldest events are lost to the handlers of this process, which they are told"},
+		{"window_events", &l.WindowEvents, &r.WindowEvents, "held-back events under way on one route of one connection", ofClient, "an emitter waits; one that does not ends its connection: protocol (17)"},
+		{"window_bytes", &l.WindowBytes, &r.WindowBytes, "their payload, always at least one event", ofClient, "as window_events"},
+		{"routes", &l.Routes, &r.RoutesPerPeer, "highest number of a route that a peer may assign", ofClient, "the connection ends: limit (12)"},
+		{"offline", &l.Offline, &r.OfflineBytes, "kept for the uplink while it is not connected", ofRouter, "the oldest events are lost, which is told when there is a connection again"},
+		{"nodes", &l.Nodes, &r.Nodes, "routers that one connection leads to", ofClient, "the connection ends, or is not let in: limit (12)"},
+		{"positions", &l.Positions, &r.GapMemory, "senders whose position is remembered after a connection was lost", ofRouter, "a gap in the events of the oldest of them is not told with a number"},
 	}
 }
 
@@ -105,7 +129,7 @@ func (l *Limits) Describe() []Limit {
 	r := l.Router().WithDefaults()
 	var all []Limit
 	for _, b := range l.bind(&r) {
-		all = append(all, Limit{Key: b.key, Value: b.show(), Default: !b.from.given(), About: b.about})
+		all = append(all, Limit{Key: b.key, Value: b.show(), Default: !b.from.given(), About: b.about, Scope: string(b.scope), Reached: b.then})
 	}
 	return all
 }
@@ -116,6 +140,9 @@ func (b binding) show() string {
 	case *time.Duration:
 		return v.String()
 	case *int:
+		if *v == 0 {
+			return "none"
+		}
 		if _, ok := b.from.(*Size); ok {
 			return Size{Bytes: int64(*v)}.String()
 		}

@@ -44,6 +44,7 @@ func (c *Config) validate(file string, at lines) error {
 	k.check("log.format", c.Log.Format.Validate())
 	k.check("drain", c.Drain.err)
 	c.Limits.validate(k)
+	c.validateSpecial(k)
 	c.validateCodecs(k)
 	seen := map[string]bool{}
 	for i, l := range c.Listen {
@@ -164,18 +165,20 @@ func SchemeOf(addr string) (string, error) {
 
 // knownKeys are what a file may say, for the hint at a mistyped one.
 var knownKeys = map[string][]string{
-	"":           append([]string{"name", "codecs", "drain", "log", "listen", "uplink", "limits", "policy"}, policyKeys...),
-	"log":        {"level", "format"},
-	"listen":     {"url", "tls", "psk_file"},
-	"listen.tls": {"cert", "key", "ca"},
-	"uplink":     {"urls", "tls", "return", "psk_file", "psk_identity"},
-	"uplink.tls": {"cert", "key", "ca"},
-	"limits":     limitKeys(),
-	"group":      keysOf[acl.Group](),
-	"rule":       keysOf[acl.Rule](),
-	"expect":     keysOf[acl.Expect](),
-	"identity":   keysOf[Identity](),
-	"credential": keysOf[auth.Entry](),
+	"":              append([]string{"name", "codecs", "drain", "log", "listen", "uplink", "limits", "limits_for", "policy"}, policyKeys...),
+	"log":           {"level", "format"},
+	"listen":        {"url", "tls", "psk_file", "limits"},
+	"listen.tls":    {"cert", "key", "ca"},
+	"uplink":        {"urls", "tls", "return", "psk_file", "psk_identity"},
+	"uplink.tls":    {"cert", "key", "ca"},
+	"limits":        limitKeys(),
+	"listen.limits": limitKeys(),
+	"limits_for":    append([]string{"principals", "groups"}, limitKeys()...),
+	"group":         keysOf[acl.Group](),
+	"rule":          keysOf[acl.Rule](),
+	"expect":        keysOf[acl.Expect](),
+	"identity":      keysOf[Identity](),
+	"credential":    keysOf[auth.Entry](),
 }
 
 // knownOfPolicy are those of a file that is a policy alone.

@@ -1,0 +1,28 @@
+package router
+
+// entrance is a listener of a server, with what those may use who come in by it
+// as long as nobody knows who they are.
+type entrance struct {
+	listener string
+	limits   Limits
+	open     int // connections; the server's lock guards it
+}
+
+// entrance makes one of a listener's address.
+func (r *ServerRouter) entrance(listener string) *entrance {
+	return &entrance{listener: listener, limits: r.limitsOf(r.limits, ClientInfo{Listener: listener})}
+}
+
+// limitsOf are the limits of a client, as far as it is known: those given, and
+// what LimitsFor says in their place.
+func (r *ServerRouter) limitsOf(limits Limits, who ClientInfo) Limits {
+	if r.limitsFor == nil {
+		return limits
+	}
+	special := limits.With(r.limitsFor(who))
+	if err := special.Validate(); err != nil {
+		r.log.Error("limits not used", "listener", who.Listener, "client", who.Name, "principal", who.Principal.ID, "error", err)
+		return limits
+	}
+	return special
+}

@@ -1,0 +1,126 @@
+package router
+
+import (
+	"sync"
+	"time"
+
+	"github.com/gosig/gosig/wire"
+)
+
+// bucket is the allowance of one principal: Rate envelopes a second, saved up to
+// Burst. All its connections share it. Who has used it up is held back: nothing
+// more is read from that connection until the debt is paid, so that the emitter's
+// own buffers fill, and the medium's. Nothing is lost here, and nobody else waits
+// (P7, P8); see docs/decisions/0006-no-default-rate.md.
+type bucket struct {
+	mu     sync.Mutex
+	rate   float64 // a second
+	burst  float64
+	tokens float64
+	filled time.Time // when tokens was right
+	users  int       // connections; the server's lock guards it
+}
+
+func newBucket(limits Limits, now time.Time) *bucket {
+	b := &bucket{tokens: float64(limits.Burst), filled: now}
+	b.allow(limits)
+	return b
+}
+
+// allow sets what is allowed from now on.
+func (b *bucket) allow(limits Limits) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rate, b.burst = float64(limits.Rate), float64(limits.Burst)
+}
+
+// take uses n of the allowance, also more than there is, and returns how long it
+// takes until none is owed.
+func (b *bucket) take(n int, now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fillLocked(now)
+	b.tokens -= float64(n)
+	if b.tokens >= 0 {
+		return 0
+	}
+	return time.Duration(-b.tokens / b.rate * float64(time.Second))
+}
+
+func (b *bucket) fillLocked(now time.Time) {
+	if since := now.Sub(b.filled); since > 0 {
+		b.tokens = min(b.burst, b.tokens+since.Seconds()*b.rate)
+		b.filled = now
+	}
+}
+
+// full reports whether a fresh bucket would be the same.
+func (b *bucket) full(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fillLocked(now)
+	return b.tokens >= b.burst
+}
+
+// buckets are those of all principals, by whom they are of. One that nobody uses
+// stays until it is full: connecting again must not fill it. The server's lock
+// guards them.
+type buckets struct {
+	of    map[string]*bucket
+	sweep int // how many there may be before the full ones are looked for
+}
+
+// join returns the bucket of a principal for one more connection.
+func (t *buckets) join(key string, limits Limits) *bucket {
+	now := time.Now()
+	if key == "" { // nobody knows who it is, or where from: each for itself
+		return newBucket(limits, now)
+	}
+	b := t.of[key]
+	if b == nil {
+		if len(t.of) >= t.sweep {
+			t.forgetFull(now)
+		}
+		b = newBucket(limits, now)
+		put(&t.of, key, b)
+	}
+	b.allow(limits)
+	b.users++
+	return b
+}
+
+// leave is for a connection that has ended; b may be nil.
+func (t *buckets) leave(b *bucket) {
+	if b != nil {
+		b.users--
+	}
+}
+
+// leastBuckets is for how many nobody looks whether some are full.
+const leastBuckets = 1024
+
+func (t *buckets) forgetFull(now time.Time) {
+	for key, b := range t.of {
+		if b.users <= 0 && b.full(now) {
+			delete(t.of, key)
+		}
+	}
+	t.sweep = max(2*len(t.of), leastBuckets)
+}
+
+// holdBack waits until the peer's principal may send again, if it has used up
+// its allowance. Meanwhile the peer hears from us, and is not taken for silent.
+func (s *session) holdBack() {
+	n := s.came
+	s.came = 0
+	wait := s.allowance.take(n, time.Now())
+	if wait <= 0 {
+		return
+	}
+	s.hit(LimitRate, "then", "held back", "for", wait)
+	every := min(s.link.limits.Keepalive, leastKeepalive)
+	for until := time.Now().Add(wait); wait > 0 && sleep(s.ctx, min(wait, every)); wait = time.Until(until) {
+		s.heard.Store(true)
+		s.link.send(s, wire.Ping{}.Append(nil)) // our answers to its pings wait as well
+	}
+}
