@@ -83,6 +83,23 @@ func (p payloadIn) Keep() sig.Encoded {
 // Decode implements [sig.Encoded].
 func (p payloadIn) Decode(into any) error { return p.codec.Decode(p.data, into) }
 
+// ownPayload is a payload in memory of its own, which whoever gets it may keep.
+type ownPayload struct {
+	payloadIn
+	bytes bool // the codec sends bytes as they are
+}
+
+// ownCopy makes one of a payload that came over a connection.
+func (s *session) ownCopy(payload []byte) ownPayload {
+	return ownPayload{payloadIn{append([]byte{}, payload...), s.codec}, s.verbatim}
+}
+
+// Give implements [sig.Giver].
+func (p *ownPayload) Give() ([]byte, bool) { return p.data, p.bytes }
+
+// Keep implements [sig.Keeper].
+func (p *ownPayload) Keep() sig.Encoded { return p }
+
 // deliverHeld hands a held-back event to the handlers of this process.
 func (ir *inRoute) deliverHeld(frame []byte) {
 	_, _, payload, err := wire.ParseEvent(frame[carrier.FrameOverhead:])

@@ -23,7 +23,7 @@ func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *ses
 	s.requests.asked = make(map[uint64]*asked)
 	s.requests.serving = make(map[uint64]*served)
 	s.requests.passed = make(map[uint64]*asked)
-	s.workers.jobs = make(chan *served)
+	s.workers.group = &l.group
 	s.identity, _ = carrier.IdentityOf(conn)
 	s.principal = provedBy(conn)
 	s.direct, _ = carrier.TrySenderOf(conn)

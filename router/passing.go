@@ -126,7 +126,8 @@ func (a *asked) finish(payload []byte, err error) {
 func (a *asked) tell(payload []byte, err error) {
 	o := outcome{err: err}
 	if err == nil {
-		o.payload = payloadIn{append([]byte(nil), payload...), a.to.codec}
+		own := a.to.ownCopy(payload)
+		o.payload = &own
 	}
 	a.reply <- o
 }

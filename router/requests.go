@@ -221,8 +221,8 @@ func asCame(data any) (in payloadIn, ok bool) {
 	switch in := data.(type) {
 	case payloadIn:
 		return in, true
-	case *payloadIn:
-		return *in, true
+	case *ownPayload:
+		return in.payloadIn, true
 	}
 	return payloadIn{}, false
 }

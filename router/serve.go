@@ -62,7 +62,7 @@ type served struct {
 	of     *session
 	id     uint64
 	method sig.Name
-	data   payloadIn
+	data   ownPayload
 	reply  any
 	err    error
 }
@@ -75,7 +75,7 @@ func (s *session) serve(e *wire.Request, to *sig.Sender) {
 	}
 	r := &served{
 		of: s, id: e.ID, method: sig.Name(e.Method), err: errGoexit,
-		data: payloadIn{append([]byte(nil), e.Payload...), s.codec},
+		data: s.ownCopy(e.Payload),
 	}
 	r.Begin(s.ctx, to, timeout)
 	t := &s.requests
@@ -83,7 +83,7 @@ func (s *session) serve(e *wire.Request, to *sig.Sender) {
 	t.serving[e.ID] = r
 	t.mu.Unlock()
 	s.woken = true
-	s.workers.serve(r, &s.link.group)
+	s.workers.serve(r)
 }
 
 func (r *served) run() {

@@ -2,6 +2,8 @@ package router
 
 import (
 	"context"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -32,12 +34,17 @@ func (c *crew) ask(id uint64, h func()) {
 		"m": func(context.Context, *sig.Request) (any, error) { h(); return nil, nil },
 	}})
 	require.NoError(c.t, err)
-	r := &served{of: c.of, id: id, method: "m", data: payloadIn{[]byte("1"), json.New()}}
+	r := &served{of: c.of, id: id, method: "m", data: ownPayload{payloadIn{[]byte("1"), json.New()}, false}}
 	r.Begin(c.of.ctx, k, 0)
-	c.of.workers.serve(r, &c.of.link.group)
+	c.of.workers.serve(r)
 }
 
-func (c *crew) idle() int { return int(c.of.workers.idle.Load()) }
+func (c *crew) idle() int {
+	w := &c.of.workers
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.idle)
+}
 
 func TestWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -69,5 +76,36 @@ func TestWorkers(t *testing.T) {
 		c.ask(20, func() {})
 		synctest.Wait()
 		require.Equal(t, 1, c.idle(), "it ends with the session")
+	})
+}
+
+// TestWorkersAndWhatComesTogether: requests that come together are all answered,
+// also beside some that take long, and some whose handlers end their goroutines.
+func TestWorkersAndWhatComesTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t)
+		var ran atomic.Int32
+		count := func() { ran.Add(1) }
+		for id := uint64(1); id <= 20; id++ {
+			c.ask(id, count)
+		}
+		synctest.Wait()
+		require.EqualValues(t, 20, ran.Load())
+
+		release := make(chan struct{})
+		for id := uint64(21); id <= 40; id += 2 {
+			c.ask(id, func() { <-release })
+			c.ask(id+1, count)
+		}
+		synctest.Wait()
+		require.EqualValues(t, 30, ran.Load(), "P4: those that take long delay no other")
+		close(release)
+
+		for id := uint64(41); id <= 60; id += 2 {
+			c.ask(id, runtime.Goexit)
+			c.ask(id+1, count)
+		}
+		synctest.Wait()
+		require.EqualValues(t, 40, ran.Load(), "P4")
 	})
 }

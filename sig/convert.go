@@ -19,6 +19,13 @@ type Encoded interface {
 	Decode(into any) error
 }
 
+// Giver is an [Encoded] in memory that nobody else uses, whose codec sends bytes
+// as they are: Give hands them over without a copy. Who has called it does not
+// use the Encoded any more.
+type Giver interface {
+	Give() (data []byte, ok bool)
+}
+
 // Data turns a payload into a T, and is what a typed subscription does with
 // each event and a typed call with its reply:
 //
@@ -33,6 +40,24 @@ type Encoded interface {
 // A type that can never fit is an [ErrTypeMismatch], a value that does not fit
 // an [ErrBadPayload].
 func Data[T any](v any) (T, error) {
+	if g, ok := v.(Giver); ok {
+		if t, ok := given[T](g); ok {
+			return t, nil
+		}
+	}
+	return converted[T](v)
+}
+
+// given is the payload's bytes without a copy, where that is what is wanted.
+func given[T any](g Giver) (t T, ok bool) {
+	if into, bytes := any(&t).(*[]byte); bytes {
+		*into, ok = g.Give()
+	}
+	return t, ok
+}
+
+// converted is Data without that.
+func converted[T any](v any) (T, error) {
 	var out T
 	enc, encoded := v.(Encoded)
 	_, untyped := any(&out).(*any)

@@ -30,11 +30,7 @@ type Request struct {
 // a Req as by [Data], or the caller gets an [ErrBadPayload].
 func Handle[Req, Resp any](h func(context.Context, Req) (Resp, error)) RequestHandler {
 	handler := func(ctx context.Context, req *Request) (any, error) {
-		data := req.Data
-		if req.encoded != nil {
-			data = req.encoded
-		}
-		arg, err := Data[Req](data)
+		arg, err := argument[Req](req)
 		if err != nil {
 			return nil, NewError(CodeBadPayload, err.Error())
 		}
@@ -42,6 +38,15 @@ func Handle[Req, Resp any](h func(context.Context, Req) (Resp, error)) RequestHa
 	}
 	typedHandlers.Store(reflect.ValueOf(handler).Pointer(), nil)
 	return handler
+}
+
+// argument is what the caller gave. Where it has been made plain, a handler around
+// this one may call it again.
+func argument[Req any](req *Request) (Req, error) {
+	if req.encoded != nil {
+		return converted[Req](req.encoded)
+	}
+	return Data[Req](req.Data)
 }
 
 // typedHandlers are the places in the program where closures of Handle begin.
