@@ -312,7 +312,12 @@ func (r *ClientRouter) State() State {
 }
 
 // Stats returns the router's counts.
-func (r *ClientRouter) Stats() Stats { return r.stats.snapshot() }
+func (r *ClientRouter) Stats() Stats {
+	st := r.stats.snapshot()
+	st.Usage = r.link.usage()
+	st.MostOutbound = st.Outbound
+	return st
+}
 
 // WaitConnected blocks until the router is connected, which means that its
 // senders and subscriptions are in force at the server and it knows the senders

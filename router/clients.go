@@ -76,6 +76,9 @@ func (r *ServerRouter) dropConn(l *link, sc *serverConn) {
 		return
 	}
 	delete(r.links, l)
+	u := l.usage()
+	u.Outbound, u.Inbound = 0, 0
+	r.gone.add(u)
 	delete(r.tokens, sc.token)
 	sc.from.open--
 	r.allowances.leave(sc.allowance)
@@ -120,7 +123,7 @@ func (r *ServerRouter) Clients() []ClientInfo {
 	list := make([]ClientInfo, 0, len(r.links))
 	for l, sc := range r.links {
 		info := sc.info
-		info.Senders = l.senderCount()
+		info.Senders, info.Usage = l.senderCount(), l.usage()
 		list = append(list, info)
 	}
 	slices.SortFunc(list, func(a, b ClientInfo) int { return a.Since.Compare(b.Since) })

@@ -9,15 +9,16 @@ import (
 // gather is what one reader has for one peer since its last flush. It is handed
 // over under one lock for the whole batch that was read.
 type gather struct {
-	link  *link
-	nth   int // in the order of making: sorts the peers of a route
-	buf   []byte
-	mem   *buffer // where buf lies; nil: nothing gathers
-	plain int
-	held  []heldOut
-	dirty bool     // in the reader's touched list
-	to    *session // the connection it is for
-	sess  *session // the reader's
+	link   *link
+	nth    int // in the order of making: sorts the peers of a route
+	buf    []byte
+	mem    *buffer // where buf lies; nil: nothing gathers
+	plain  int
+	held   []heldOut
+	events int      // EVENT frames in buf
+	dirty  bool     // in the reader's touched list
+	to     *session // the connection it is for
+	sess   *session // the reader's
 }
 
 // heldOut is a held-back event that takes a place in a route's window.
@@ -74,14 +75,17 @@ func (g *gather) open(to *session) {
 
 // put adds a run of plain EVENT frames. They are queued where they lie if mem is
 // given, and copied otherwise.
-func (g *gather) put(run []byte, mem *buffer) {
+func (g *gather) put(run []byte, events int, mem *buffer) {
+	g.events += events
 	if mem != nil {
 		g.handOver(segment{buf: run, plain: len(run), mem: mem})
 		return
 	}
 	g.open(g.to)
 	if len(g.buf)+len(run) > cap(g.buf) {
+		g.events -= events // not of what goes now
 		g.handOver(segment{})
+		g.events += events
 		g.open(g.to)
 	}
 	g.buf = append(g.buf, run...)
@@ -100,6 +104,7 @@ func (g *gather) begin(to *session, or *outRoute, seq uint64) {
 
 // added accounts for an EVENT that was appended.
 func (g *gather) added(or *outRoute, flags wire.Flags, payload, size int) {
+	g.events++
 	if flags&wire.FlagHeld != 0 {
 		g.held = append(g.held, heldOut{or, payload})
 	} else {
@@ -145,6 +150,7 @@ func (g *gather) queueLocked(s *session, next segment) (claimed bool) {
 		next = segment{}
 		g.dropGone()
 	}
+	l.traffic.eventsOut += uint64(g.events)
 	for _, h := range g.held {
 		if !h.or.gone {
 			h.or.holdLocked(h.size)
@@ -171,13 +177,16 @@ func (g *gather) queueLocked(s *session, next segment) (claimed bool) {
 // peer has been told already. Call it with the link's lock held.
 func (g *gather) dropGone() {
 	kept := make([]byte, 0, len(g.buf))
-	g.plain = 0
+	g.plain, g.events = 0, 0
 	for frame := range carrier.Frames(g.buf) {
 		t, flags := wire.TypeOf(frame)
 		if route, ok := routeOf(t, frame); ok && g.link.byRoute[route] == nil {
 			continue
 		}
 		kept = carrier.AppendFrame(kept, frame)
+		if t == wire.TypeEvent {
+			g.events++
+		}
 		if t == wire.TypeEvent && flags&wire.FlagHeld == 0 {
 			g.plain += len(frame) + carrier.FrameOverhead
 		}
@@ -203,7 +212,7 @@ func routeOf(t wire.Type, frame []byte) (route uint32, ok bool) {
 }
 
 func (g *gather) reset() {
-	g.buf, g.plain, g.held = g.buf[:0], 0, g.held[:0]
+	g.buf, g.plain, g.events, g.held = g.buf[:0], 0, 0, g.held[:0]
 }
 
 // flush hands over everything gathered. Afterwards the reader may take in what
@@ -222,11 +231,15 @@ func (s *session) flush() {
 		g.dirty, g.to, g.buf, g.mem = false, nil, nil, nil
 	}
 	s.touched = s.touched[:0]
+	if s.replyTimes != nil && s.timed {
+		s.timed = false
+		s.link.stats.requestTimes.merge(s.replyTimes)
+	}
 	for _, t := range s.relayed {
 		t.answered()
 	}
 	s.relayed = s.relayed[:0]
-	s.link.stats.eventsIn.Add(s.arrived)
+	s.link.traffic.eventsIn.Add(s.arrived)
 	s.came += int(s.arrived)
 	s.arrived = 0
 	s.settleCredit()

@@ -25,14 +25,15 @@ import (
 //	registry --hooks--> link --frames--> session --> carrier.Conn
 //	registry <--bridge-- link <--frames-- session <-- carrier.Conn
 type link struct {
-	node   *node
-	role   wire.Role // of this side
-	limits Limits
-	codecs []codec.Codec
-	log    *slog.Logger
-	stats  *counters
-	bridge *sig.Bridge
-	refuse bool // offline: refuse what is emitted instead of keeping it
+	node    *node
+	role    wire.Role // of this side
+	limits  Limits
+	codecs  []codec.Codec
+	log     *slog.Logger
+	stats   *counters
+	traffic traffic
+	bridge  *sig.Bridge
+	refuse  bool // offline: refuse what is emitted instead of keeping it
 	// credentials are a client's, for a server that asks.
 	credentials credentials
 	inbound     inQueue

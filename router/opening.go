@@ -111,6 +111,9 @@ func (l *link) close(s *session) {
 	s.writer.Wait()
 	l.mu.Lock()
 	s.unreserveLocked()
+	in, out := s.requests.counts()
+	l.traffic.requestsIn += in
+	l.traffic.requestsOut += out
 	l.mu.Unlock()
 	s.workers.end()
 	s.endRequests()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/sig"
@@ -35,7 +36,8 @@ func (s *session) read() {
 			return
 		}
 		s.heard.Store(true)
-		s.link.stats.bytesIn.Add(uint64(len(batch)))
+		s.link.traffic.bytesIn.Add(uint64(len(batch)))
+		s.clock = time.Time{}
 		s.begins.busy()
 		err = s.handle(batch)
 		s.flush()

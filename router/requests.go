@@ -14,6 +14,7 @@ import (
 type requestTable struct {
 	mu        sync.Mutex
 	last      uint64
+	received  uint64             // the peer's requests so far
 	asked     map[uint64]*asked  // we have asked the peer
 	serving   map[uint64]*served // the peer has asked us, a handler here runs, if only because it ignores its context's end
 	passed    map[uint64]*asked  // the peer has asked us, we have asked another peer
@@ -97,6 +98,7 @@ type asked struct {
 	// Passed on.
 	from   *session // for this peer; nil: for a caller of this process
 	fromID uint64
+	since  time.Time // when it came
 	until  time.Time // when to give up on it; zero: never
 }
 
@@ -322,10 +324,20 @@ func (s *session) outcome(a *asked, payload []byte, err error) {
 		s.woken = true
 		return
 	}
+	s.took(s.now().Sub(a.since))
 	if a.leave() {
 		s.relay(a.from, s.appended(a.from.passedReply(a, payload, err).Append))
 	}
 	s.relayed = append(s.relayed, &a.from.requests)
+}
+
+// took notes how long a request was under way.
+func (s *session) took(d time.Duration) {
+	if s.replyTimes == nil {
+		s.replyTimes = new(Histogram)
+	}
+	s.replyTimes.observe(d)
+	s.timed = true
 }
 
 // appended is an envelope in the reader's own memory, until the next one.

@@ -19,6 +19,7 @@ import (
 type passingRun struct {
 	batch      []byte
 	start, end int
+	events     int
 	of         *inRoute // the route of the latest event
 	outs       []outRef // nil: no run
 }
@@ -35,10 +36,11 @@ func (s *session) pass(ir *inRoute, batch []byte, at, end int, payload []byte) {
 	r := &s.run
 	if r.outs != nil && r.end == at && (r.of == ir || sameOuts(r.outs, ir.passing)) {
 		r.of, r.end = ir, end
+		r.events++
 		return
 	}
 	s.endRun()
-	*r = passingRun{batch: batch, start: at, end: end, of: ir, outs: ir.passing}
+	*r = passingRun{batch: batch, start: at, end: end, events: 1, of: ir, outs: ir.passing}
 }
 
 // sameOuts reports whether two routes have the same peers.
@@ -59,7 +61,7 @@ func (s *session) endRun() {
 		mem = s.reading
 	}
 	for i := range r.outs {
-		r.outs[i].g.put(run, mem)
+		r.outs[i].g.put(run, r.events, mem)
 	}
 	*r = passingRun{}
 }

@@ -25,6 +25,7 @@ func (s *session) onRequest(e *wire.Request) error {
 	_, passed := t.passed[e.ID]
 	n := len(t.serving) + len(t.passed)
 	refuses := t.refuses
+	t.received++
 	t.mu.Unlock()
 	switch {
 	case refuses:

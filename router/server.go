@@ -55,7 +55,8 @@ type ClientInfo struct {
 	Address   string           // where it came from
 	Codec     codec.ID
 	Since     time.Time
-	Senders   int // senders it has announced
+	Usage     Usage // while it is connected; in [ServerRouter.Clients] only
+	Senders   int   // senders it has announced
 }
 
 // ServerRouter lets others join a registry. It listens on any number of
@@ -87,6 +88,7 @@ type ServerRouter struct {
 	perIP      map[string]int
 	opening    openings
 	allowances buckets
+	gone       Usage // of connections that have ended
 }
 
 // serverConn is what the server knows of a connection beyond its link.
@@ -328,7 +330,19 @@ func (r *ServerRouter) handshakeError(ctx context.Context, conn carrier.Conn, er
 }
 
 // Stats returns the router's counts.
-func (r *ServerRouter) Stats() Stats { return r.stats.snapshot() }
+func (r *ServerRouter) Stats() Stats {
+	st := r.stats.snapshot()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	st.Usage, st.Opening = r.gone, r.opening.n
+	for l, sc := range r.links {
+		u := l.usage()
+		st.Usage.add(u)
+		st.MostOutbound = max(st.MostOutbound, u.Outbound)
+		st.Open[schemeOf(sc.info.Listener)]++
+	}
+	return st
+}
 
 // Shutdown stops listening and refuses new requests. Until ctx ends it lets
 // requests under way be answered, those that pass through included, what is

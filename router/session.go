@@ -60,29 +60,32 @@ type session struct {
 	leftErr  error         // why the peer may not have taken in all that was sent on it
 
 	// Of the reader alone.
-	in        *routeTable
-	senders   map[uint32]*peerSender
-	gathers   map[*link]*gather
-	gathered  int // gathers made so far
-	touched   []*gather
-	retired   uint64     // node.retired when the batch was begun, before any of its events was looked at
-	settle    []*inRoute // have had held-back events since the last flush
-	arrived   uint64     // events since the last flush
-	came      int        // envelopes since the last look at the allowance
-	allowance *bucket    // of the peer's principal; nil: as much as it likes
-	noted     []*inRoute // have had events since
-	stretch   uint64     // counts the stretches of events for which what is known of a route holds, see survey
-	run       passingRun
-	relayed   []*requestTable          // answers to others in this batch
-	local     *inBatch                 // for the handlers here, of this batch
-	localEnd  int                      // where its latest events end in the batch
-	reading   *buffer                  // the batch lies in it
-	room      int                      // what the next read gets
-	wants     map[sig.Pattern]struct{} // what the peer asked for
-	scratch   []byte                   // the envelope being relayed
-	asks      wire.Request             // the last one taken in
-	answers   wire.Reply               // the same
-	woken     bool                     // this batch has brought something for other goroutines
+	in         *routeTable
+	senders    map[uint32]*peerSender
+	gathers    map[*link]*gather
+	gathered   int // gathers made so far
+	touched    []*gather
+	retired    uint64     // node.retired when the batch was begun, before any of its events was looked at
+	settle     []*inRoute // have had held-back events since the last flush
+	clock      time.Time  // of this batch, see now; zero: nobody has looked yet
+	replyTimes *Histogram // of requests passed on that this peer has answered, since the last flush
+	timed      bool       // there are some
+	arrived    uint64     // events since the last flush
+	came       int        // envelopes since the last look at the allowance
+	allowance  *bucket    // of the peer's principal; nil: as much as it likes
+	noted      []*inRoute // have had events since
+	stretch    uint64     // counts the stretches of events for which what is known of a route holds, see survey
+	run        passingRun
+	relayed    []*requestTable          // answers to others in this batch
+	local      *inBatch                 // for the handlers here, of this batch
+	localEnd   int                      // where its latest events end in the batch
+	reading    *buffer                  // the batch lies in it
+	room       int                      // what the next read gets
+	wants      map[sig.Pattern]struct{} // what the peer asked for
+	scratch    []byte                   // the envelope being relayed
+	asks       wire.Request             // the last one taken in
+	answers    wire.Reply               // the same
+	woken      bool                     // this batch has brought something for other goroutines
 
 	// Of whoever writes, see writing.
 	direct  carrier.TrySender // conn, if it can write without waiting
@@ -110,6 +113,14 @@ func (s *session) describe() string {
 		name += fmt.Sprintf(" as %.255q", s.principal.ID)
 	}
 	return name + " at " + s.address
+}
+
+// now is the time, looked at once for each batch. Of the reader alone.
+func (s *session) now() time.Time {
+	if s.clock.IsZero() {
+		s.clock = time.Now()
+	}
+	return s.clock
 }
 
 // fail ends the session: the first cause is kept, the reader returns.

@@ -8,13 +8,13 @@ import (
 
 // counters are what a router counts. They are only ever added to.
 type counters struct {
-	eventsIn, bytesIn, bytesOut  atomic.Uint64
 	accepted, violations, panics atomic.Uint64
 	handshakesFailed             atomic.Uint64
 	authFailures, denials        atomic.Uint64
 	auditDropped                 atomic.Uint64
 	lostByReason                 [lossReasons]atomic.Uint64
 	reserve                      reserve
+	requestTimes, writeTimes     histogram
 	limitHits                    [limitCount]atomic.Uint64
 	seldom                       [limitCount]seldom // what is logged of them
 	refusals                     seldom             // and of senders and patterns that are refused
@@ -35,9 +35,12 @@ func (c *counters) lost(reason sig.LossReason, n uint64) {
 
 // Stats are a router's counts since it was made.
 type Stats struct {
-	EventsIn         uint64                    // events received from peers
-	BytesIn          uint64                    // bytes of whole frames received
-	BytesOut         uint64                    // bytes written
+	// Usage is what all peers together have used, those that are gone included,
+	// and what waits now.
+	Usage
+	Open             map[string]int            // connections by the scheme of their listener's address
+	Opening          int                       // connections still in their handshake
+	MostOutbound     int                       // the most bytes that wait for one peer
 	Connections      uint64                    // connections that were opened
 	HandshakesFailed uint64                    // connections that never were
 	Violations       uint64                    // connections ended for what the peer sent
@@ -48,15 +51,18 @@ type Stats struct {
 	Limits           map[Limit]uint64          // the same, for each limit that was
 	Panics           uint64                    // of the router itself: always 0, or a bug
 	Lost             map[sig.LossReason]uint64 // events announced as lost
+	// RequestTimes is how long requests took that were passed on, from their
+	// arrival to their answer's; WriteTimes how long writes to peers took.
+	RequestTimes, WriteTimes Histogram
 }
 
 func (c *counters) snapshot() Stats {
 	s := Stats{
-		EventsIn: c.eventsIn.Load(), BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
 		Connections: c.accepted.Load(), HandshakesFailed: c.handshakesFailed.Load(),
 		Violations: c.violations.Load(), Panics: c.panics.Load(),
 		AuthFailures: c.authFailures.Load(), Denials: c.denials.Load(), AuditDropped: c.auditDropped.Load(),
-		Lost: make(map[sig.LossReason]uint64), Limits: make(map[Limit]uint64),
+		RequestTimes: c.requestTimes.snapshot(), WriteTimes: c.writeTimes.snapshot(),
+		Lost: make(map[sig.LossReason]uint64), Open: make(map[string]int), Limits: make(map[Limit]uint64),
 	}
 	for reason := range c.lostByReason {
 		if n := c.lostByReason[reason].Load(); n > 0 {

@@ -132,6 +132,7 @@ func (s *session) eventLocked(or *outRoute, held bool, payload []byte) {
 	seg.buf = appendEventFrame(seg.buf, flags, or.id, payload)
 	size := len(seg.buf) - before
 	s.out.bytes += size
+	s.link.traffic.eventsOut++
 	if !held {
 		seg.plain += size
 		s.out.plain += size

@@ -42,3 +42,8 @@ func trimScheme(address string) string {
 	}
 	return address
 }
+
+func schemeOf(address string) string {
+	scheme, _, _ := strings.Cut(address, "://")
+	return scheme
+}

@@ -69,6 +69,7 @@ func (s *session) boundLocked() {
 	}
 	if lost := s.out.shed(bound * 3 / 4); lost > 0 { // costs nothing where nothing may be dropped
 		s.link.stats.lost(sig.LossSlowPeer, lost)
+		s.link.traffic.lost += lost
 		s.hit(limit, "lost", lost)
 	}
 	if s.out.bytes > 2*bound+2*s.maxFrame {
@@ -136,7 +137,7 @@ func (s *session) writeClaimed() {
 	defer s.writer.Done()
 	batch := s.segs[0].buf
 	n, err := s.direct.TrySend(batch)
-	s.link.stats.bytesOut.Add(uint64(n))
+	s.link.traffic.bytesOut.Add(uint64(n))
 	switch {
 	case err != nil:
 		s.written()
@@ -179,7 +180,7 @@ func (s *session) write() {
 			s.link.mu.Unlock()
 			return
 		}
-		s.link.stats.bytesOut.Add(uint64(size))
+		s.link.traffic.bytesOut.Add(uint64(size))
 		s.chunk = nextChunk(s.chunk, took)
 	}
 }
@@ -228,7 +229,9 @@ func (s *session) sendTimed(batches [][]byte, size int) (time.Duration, error) {
 	s.writeEnds.Store(start.Add(writePatience(s.link.limits.WriteTimeout, size)).UnixNano())
 	err := s.conn.Send(context.Background(), batches...)
 	s.writeEnds.Store(0)
-	return time.Since(start), err
+	took := time.Since(start)
+	s.link.stats.writeTimes.observe(took)
+	return took, err
 }
 
 // writePatience is how long a write may take, see [Limits.WriteTimeout].
