@@ -104,6 +104,10 @@ type Traits struct {
 	// [FrameLimiter]; the limit in force to begin with is the smaller of it
 	// and [DefaultMaxFrame].
 	MaxFrame int
+	// Rate is how many bytes a second the medium carries at most, one way, if
+	// it has a speed of its own that is known, such as that of a serial line;
+	// else 0. It tells how long a Send may take.
+	Rate int
 }
 
 // Listener hands out the connections that peers open.

@@ -17,10 +17,10 @@ import (
 // The handshake: HELLO from the client, WELCOME or ABORT from the server, all
 // within Limits.Handshake (docs/protocol.md).
 
-// offer is what this side brings to a handshake.
-func (l *link) offer() wire.Limits {
+// offer is what this side brings to a handshake over a conn.
+func (l *link) offer(conn carrier.Conn) wire.Limits {
 	return wire.Limits{
-		MaxFrame: uint32(l.limits.MaxFrame), MaxRequests: uint32(l.limits.PendingRequests),
+		MaxFrame: uint32(min(l.limits.MaxFrame, conn.Traits().MaxFrame)), MaxRequests: uint32(l.limits.PendingRequests),
 		KeepaliveMS:  uint32(l.limits.Keepalive.Milliseconds()),
 		WindowEvents: uint32(l.limits.WindowEvents), WindowBytes: uint32(l.limits.WindowBytes),
 	}
@@ -37,11 +37,11 @@ func (n *node) features() wire.Features {
 }
 
 // hello is what a client begins with.
-func (l *link) hello(token wire.Token) *wire.Hello {
+func (l *link) hello(conn carrier.Conn, token wire.Token) *wire.Hello {
 	hello := &wire.Hello{
 		MinVersion: wire.MinVersion, MaxVersion: wire.Version, Role: wire.RoleClient,
 		ID: l.node.id, Name: l.node.nameNow(), Features: l.node.features(), Codecs: codecIDs(l.codecs),
-		Limits: l.offer(), Token: token,
+		Limits: l.offer(conn), Token: token,
 	}
 	if len(l.credentials.list) > 0 {
 		hello.Features |= wire.FeatureAuth
@@ -79,7 +79,7 @@ func (l *link) shake(ctx context.Context, conn carrier.Conn, address string, hel
 // sendHello is the client's half. It returns an open session that nobody reads
 // yet; on an error the conn is closed.
 func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string, token wire.Token) (*session, *wire.Welcome, error) {
-	hello := l.hello(token)
+	hello := l.hello(conn, token)
 	welcome, c, behind, err := l.shake(ctx, conn, address, hello)
 	if err != nil {
 		return nil, nil, err
@@ -221,7 +221,7 @@ func (l *link) chooseCodec(offered []string) (codec.Codec, error) {
 
 // agree settles the limits of a session: the smaller of both sides'.
 func (s *session) agree(theirs wire.Limits) {
-	s.peerLimits = s.link.offer().Min(theirs)
+	s.peerLimits = s.link.offer(s.conn).Min(theirs)
 	s.maxFrame = int(s.peerLimits.MaxFrame)
 	s.requests.slots = make(chan struct{}, s.peerLimits.MaxRequests)
 	carrier.SetMaxFrame(s.conn, s.maxFrame)

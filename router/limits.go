@@ -16,7 +16,7 @@ type Limits struct {
 	Handshake    time.Duration // from accepting a connection to its being open; default 5 s
 	Keepalive    time.Duration // silence after which a peer is pinged; default 15 s
 	Dead         time.Duration // silence after which a connection is given up; default 40 s
-	WriteTimeout time.Duration // how long a write of 64 KiB may take, plus 1 s for each further 16 KiB; default 5 s
+	WriteTimeout time.Duration // how long a write of 64 KiB may take, plus 1 s for each further 16 KiB and what a slow line needs; default 5 s
 	ReplyTTL     time.Duration // how long a request that is passed on may be without an answer, whatever its caller says; default 1 h
 	SyncPatience time.Duration // how long a peer's barrier may wait for other peers; default 5 s
 

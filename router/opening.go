@@ -18,7 +18,7 @@ func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *ses
 	}
 	_, s.verbatim = c.(codec.Verbatim)
 	s.in = &routeTable{codec: c, verbatim: s.verbatim}
-	s.chunk = mediumBuffer
+	s.chunk = firstChunk(conn.Traits().Rate)
 	s.stretch = 1 // of which no route has been surveyed
 	s.requests.asked = make(map[uint64]*asked)
 	s.requests.serving = make(map[uint64]*served)

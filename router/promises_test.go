@@ -50,7 +50,7 @@ type medium struct {
 }
 
 // carriers are those with a medium of their own; a further one is one line.
-var carriers = []medium{
+var carriers = slices.Concat([]medium{
 	{"tcp", overTCP},
 	{"tls", overTLS},
 	{"unix", overUnix},
@@ -58,7 +58,7 @@ var carriers = []medium{
 	{"dtls", overDTLS},
 	{"ws", overWS},
 	{"wss", overWSS},
-}
+}, serialLines)
 
 // TestCarriers runs all promises over each carrier, the quick ones with each
 // codec.

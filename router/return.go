@@ -71,7 +71,7 @@ func (r *ClientRouter) knock(ctx context.Context, address string) (wire.NodeID, 
 	}
 	ctx, cancelShake := context.WithTimeout(ctx, r.link.limits.Handshake)
 	defer cancelShake()
-	hello := r.link.hello(wire.Token{})
+	hello := r.link.hello(conn, wire.Token{})
 	hello.Features, hello.Nodes = wire.FeatureHeld|hello.Features&wire.FeatureAuth, nil
 	_, _ = rand.Read(hello.ID[:]) // never fails
 	welcome, _, _, err := r.link.shake(ctx, conn, address, hello)

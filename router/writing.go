@@ -159,8 +159,9 @@ func (s *session) writeClaimed() {
 }
 
 const (
-	minWrite = 16 << 10
-	maxWrite = 256 << 10
+	minWrite     = 16 << 10
+	maxWrite     = 256 << 10
+	minWriteSlow = 1 << 10 // where the medium has a speed of its own
 )
 
 // write sends what waits until nothing does. While it writes, more gathers:
@@ -217,7 +218,7 @@ func (s *session) written() {
 // so that a slow line is not handed more than it can take in a write's time.
 func nextChunk(chunk int, took time.Duration) int {
 	if took > 500*time.Millisecond {
-		return max(chunk/2, minWrite)
+		return max(chunk/2, min(chunk, minWrite))
 	}
 	return min(chunk*2, maxWrite)
 }
@@ -226,7 +227,7 @@ func nextChunk(chunk int, took time.Duration) int {
 // long.
 func (s *session) sendTimed(batches [][]byte, size int) (time.Duration, error) {
 	start := time.Now()
-	s.writeEnds.Store(start.Add(writePatience(s.link.limits.WriteTimeout, size)).UnixNano())
+	s.writeEnds.Store(start.Add(writePatience(s.link.limits.WriteTimeout, size, s.conn.Traits().Rate)).UnixNano())
 	err := s.conn.Send(context.Background(), batches...)
 	s.writeEnds.Store(0)
 	took := time.Since(start)
@@ -234,9 +235,23 @@ func (s *session) sendTimed(batches [][]byte, size int) (time.Duration, error) {
 	return took, err
 }
 
-// writePatience is how long a write may take, see [Limits.WriteTimeout].
-func writePatience(limit time.Duration, size int) time.Duration {
+// writePatience is how long a write may take, see [Limits.WriteTimeout]. A medium
+// with a speed of its own, in bytes a second, has in addition three times what that
+// takes: a noisy line sends much of it again.
+func writePatience(limit time.Duration, size, rate int) time.Duration {
+	if rate > 0 {
+		limit += time.Duration(size) * 3 * time.Second / time.Duration(rate)
+	}
 	return limit + time.Duration(max(size-mediumBuffer, 0)>>14)*time.Second
+}
+
+// firstChunk is how much is written at once to begin with: what a medium with a
+// speed of its own carries in a quarter of a second.
+func firstChunk(rate int) int {
+	if rate == 0 {
+		return mediumBuffer
+	}
+	return min(max(rate/4, minWriteSlow), mediumBuffer)
 }
 
 func (s *session) stopWritingLocked() {

@@ -284,7 +284,12 @@ func (c *conn) Close() error {
 
 // Traits implements [carrier.Conn].
 func (c *conn) Traits() carrier.Traits {
-	return carrier.Traits{Reliable: true, Ordered: true, PeerIdentity: true, MaxFrame: c.port.set.maxMessage}
+	set := c.port.set
+	t := carrier.Traits{Reliable: true, Ordered: true, PeerIdentity: true, MaxFrame: set.maxMessage}
+	if set.paced {
+		t.Rate = set.rate()
+	}
+	return t
 }
 
 // SetMaxFrame implements [carrier.FrameLimiter].

@@ -4,13 +4,14 @@ import (
 	"testing"
 
 	"github.com/gosig/gosig/carrier/carriertest"
+	"github.com/gosig/gosig/carrier/serial"
 	"github.com/gosig/gosig/carrier/serial/serialtest"
 )
 
 // TestConformance runs the kit over pairs of pseudo-terminals, as fast as they
 // go.
 func TestConformance(t *testing.T) {
-	n := serialtest.New(t, nil, nil)
+	n := serialtest.New(t, &serial.Options{MaxMessage: 64 << 10}, nil)
 	carriertest.Test(t, carriertest.Subject{
 		Carrier: n.Server, Dialer: n.Client,
 		Listen:  func(testing.TB) string { return n.Listen() },

@@ -96,6 +96,8 @@ type Options struct {
 
 const (
 	defaultBaud             = 115200
+	defaultMTU              = 246
+	defaultWindow           = 15
 	defaultMaxMessage       = 1 << 16
 	defaultKeepalive        = time.Second
 	defaultHandshakeTimeout = 4 * time.Second
@@ -123,6 +125,8 @@ func New(opts *Options) *Carrier {
 	}
 	orElse(&o.Baud, defaultBaud)
 	orElse(&o.StopBits, 1)
+	orElse(&o.MTU, defaultMTU)
+	orElse(&o.Window, defaultWindow)
 	orElse(&o.MaxMessage, defaultMaxMessage)
 	orElse(&o.Keepalive, defaultKeepalive)
 	orElse(&o.HandshakeTimeout, defaultHandshakeTimeout)
@@ -189,6 +193,18 @@ func (s *settings) linkOptions(role link.Role, nonce uint32) *link.Options {
 	}
 	if s.paced {
 		o.Baud, o.Ahead = s.line.Baud*10/s.line.bitsPerByte(), ahead
+		o.TxBuffer = s.txBuffer()
 	}
 	return o
 }
+
+// txBuffer is how much waits in the link at most: what a line carries in half a
+// second, but three frames at least and no more than may be on their way. What
+// waits longer waits with whoever sends, who may have something more urgent, and
+// Close need not wait for it.
+func (s *settings) txBuffer() int {
+	return min(max(s.rate()/2, 3*s.mtu), max(s.window*s.mtu, s.mtu+4))
+}
+
+// rate is how many bytes a second the line carries.
+func (s *settings) rate() int { return s.line.Baud / s.line.bitsPerByte() }

@@ -3,7 +3,7 @@ package serial
 import (
 	"io"
 	"net"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,17 +17,18 @@ const readTimeout = 100 * time.Millisecond
 type timed struct {
 	rwc io.ReadWriteCloser
 
-	reading sync.Mutex // held by Read
-	mu      sync.Mutex
-	closed  bool
+	reading chan struct{} // capacity 1: held by Read
+	closed  atomic.Bool
 }
 
-func newTimed(rwc io.ReadWriteCloser) *timed { return &timed{rwc: rwc} }
+func newTimed(rwc io.ReadWriteCloser) *timed {
+	return &timed{rwc: rwc, reading: make(chan struct{}, 1)}
+}
 
 func (t *timed) Read(p []byte) (int, error) {
-	t.reading.Lock()
-	defer t.reading.Unlock()
-	if t.isClosed() {
+	t.reading <- struct{}{}
+	defer func() { <-t.reading }()
+	if t.closed.Load() {
 		return 0, net.ErrClosed
 	}
 	begun := time.Now()
@@ -39,23 +40,15 @@ func (t *timed) Read(p []byte) (int, error) {
 }
 
 func (t *timed) Write(p []byte) (int, error) {
-	if t.isClosed() {
+	if t.closed.Load() {
 		return 0, net.ErrClosed
 	}
 	return t.rwc.Write(p)
 }
 
-func (t *timed) isClosed() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.closed
-}
-
 func (t *timed) Close() error {
-	t.mu.Lock()
-	t.closed = true
-	t.mu.Unlock()
-	t.reading.Lock()
-	defer t.reading.Unlock()
+	t.closed.Store(true)
+	t.reading <- struct{}{}
+	defer func() { <-t.reading }()
 	return t.rwc.Close()
 }

@@ -34,7 +34,7 @@ func (c *conn) unanswered(why error) error {
 	case s.Echoes > 0:
 		found = "what is sent comes back, as from a line that is looped: is the device there?"
 	case s.FramesIn > 0:
-		found = "somebody is there, and too little of what it sends arrives undamaged: is the line noisy?"
+		found = "frames of the link come, and no answer to ours: is the wire to the other end in place, and is somebody still there?"
 	case s.Text > 0 && s.BytesIn < 2*s.Text:
 		found = fmt.Sprintf("only text comes, such as %.60q: does the device speak gosig's link?", c.port.m.Text(nil))
 	case s.BytesIn > 0:

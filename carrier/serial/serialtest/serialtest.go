@@ -44,8 +44,8 @@ type Net struct {
 	readers map[string]*reader // of the listeners' ports, by path
 }
 
-// New returns a network whose lines are such. Its ports are unpaced, and found
-// within milliseconds; nil means the defaults. What is left of it is thrown away
+// New returns a network whose lines are such. Its ports are unpaced, found within
+// milliseconds, and take messages of 4 MiB; nil means the defaults. What is left of it is thrown away
 // at the end of the test.
 func New(t testing.TB, opts *serial.Options, line *linesim.LineOptions) *Net {
 	t.Helper()
@@ -64,6 +64,9 @@ func New(t testing.TB, opts *serial.Options, line *linesim.LineOptions) *Net {
 	n.opts.Unpaced = true
 	if n.opts.Logger == nil {
 		n.opts.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if n.opts.MaxMessage == 0 {
+		n.opts.MaxMessage = 4 << 20
 	}
 	if n.opts.ScanEvery == 0 {
 		n.opts.ScanEvery = 5 * time.Millisecond

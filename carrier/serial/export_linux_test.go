@@ -1,0 +1,7 @@
+package serial
+
+// For the tests of this package.
+var (
+	WhoMay      = whoMay
+	ExplainOpen = explainOpen
+)
