@@ -63,6 +63,27 @@ func TestIdleRun(t *testing.T) {
 	}
 }
 
+// TestSteadyRun: a router's memory stays as it is while signals flow.
+func TestSteadyRun(t *testing.T) {
+	s := steadily()
+	s.slower = 30
+	o := options{repetitions: 1, measure: 100 * time.Millisecond, warm: 100 * time.Millisecond}
+	res, err := o.measureAll([]scenario{s})
+	require.NoError(t, err)
+	cell := res.Cell(s.name, ours)
+	require.NotNil(t, cell)
+	require.Empty(t, cell.Errors)
+	assert.Less(t, cell.Values(load.RSSGrowth)[0], 1.5)
+	assert.Less(t, cell.Values(load.HeapGrowth)[0], 1.5)
+	assert.Positive(t, cell.Values(load.Rate)[0])
+
+	o, err = parse(nil)
+	require.NoError(t, err)
+	for _, s := range o.chosen() {
+		assert.False(t, s.asked, "%s takes minutes", s.name)
+	}
+}
+
 func TestNames(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, s := range scenarios() {

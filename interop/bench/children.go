@@ -53,6 +53,8 @@ func (s *serverChild) do(cmd command) (a answer, err error) {
 		return answer{Used: load.Used()}, nil
 	case "occupied":
 		return answer{Occupied: load.Occupied()}, nil
+	case "occupies":
+		return answer{Occupied: load.Occupies()}, nil
 	case "profile":
 		return a, s.profile.to(cmd.File)
 	}
@@ -96,6 +98,9 @@ func (l *loadChild) End() {
 	}
 	l.mark("end")
 }
+
+// Sample implements [load.Marks].
+func (l *loadChild) Sample() { l.mark("sample") }
 
 func (l *loadChild) note(err error) {
 	if err != nil {

@@ -76,6 +76,9 @@ var goals = map[string]report.Goal{
 
 	"slow-1of100-p99": atMost(1.5),
 
+	"steady-128B-rss-growth":  atMost(1.1),
+	"steady-128B-heap-growth": atMost(1.1),
+
 	"inproc-typed-emit-0-vs-loop":       atMost(1.5),
 	"inproc-typed-emit-0-vs-loop-of-1":  atMost(1.5),
 	"inproc-typed-emit-1-vs-loop":       atMost(1.5),
@@ -127,6 +130,12 @@ func comparisons(list []scenario) []report.Comparison {
 			all = append(all, report.Comparison{
 				Name: s.name + "-p99", Scenario: s.name, System: ours, Figure: load.SlowRatio, AgainstNothing: true,
 			})
+		case s.spec.Kind == load.Steady:
+			for name, figure := range map[string]string{"-rss-growth": load.RSSGrowth, "-heap-growth": load.HeapGrowth} {
+				all = append(all, report.Comparison{
+					Name: s.name + name, Scenario: s.name, System: ours, Figure: figure, AgainstNothing: true,
+				})
+			}
 		case s.spec.Kind == load.Latency:
 			for _, percent := range load.Loads {
 				for _, figure := range []string{load.P50, load.P99} {

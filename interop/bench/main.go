@@ -68,8 +68,8 @@ func parse(args []string) (o options, err error) {
 	fs.StringVar(&o.markdown, "markdown", "", "write the tables to this `file`; default standard output")
 	fs.StringVar(&o.profiles, "profile", "", "write CPU profiles of the first repetition into this `folder`; the rates suffer")
 	fs.IntVar(&o.repetitions, "reps", 5, "repetitions of everything")
-	fs.DurationVar(&o.measure, "measure", 0, "how long each measurement takes (default 1s, with --quick 200ms)")
-	fs.DurationVar(&o.warm, "warm", 0, "how long each warms up before (default 300ms, with --quick 80ms)")
+	fs.DurationVar(&o.measure, "measure", 0, "how long each measurement takes (default 1s, with --quick 150ms)")
+	fs.DurationVar(&o.warm, "warm", 0, "how long each warms up before (default 300ms, with --quick 60ms)")
 	fs.IntVar(&o.window, "window", load.Queue, "messages under way between publishers and the slowest subscriber, if they are small")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -85,7 +85,7 @@ func parse(args []string) (o options, err error) {
 	}
 	long, short := time.Second, 300*time.Millisecond
 	if o.quick {
-		long, short = 200*time.Millisecond, 80*time.Millisecond
+		long, short = 150*time.Millisecond, 60*time.Millisecond
 	}
 	if o.measure == 0 {
 		o.measure = long
@@ -108,7 +108,7 @@ func (o options) chosen() []scenario {
 		if !s.inproc && o.systems != nil {
 			s.systems = slices.DeleteFunc(slices.Clone(s.systems), func(name string) bool { return !slices.Contains(o.systems, name) })
 		}
-		if o.only.MatchString(s.name) && len(s.systems) > 0 {
+		if o.only.MatchString(s.name) && len(s.systems) > 0 && (!s.asked || o.only.String() != "" && !o.quick) {
 			some = append(some, s)
 		}
 	}
@@ -130,10 +130,12 @@ func bench(args []string, out io.Writer) error {
 	if len(list) == 0 {
 		return errors.New("no scenario is left to measure")
 	}
+	began := time.Now()
 	res, err := o.measureAll(list)
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(os.Stderr, "bench: measuring took %v\n", time.Since(began).Round(100*time.Millisecond))
 	res.Compare(comparisons(list))
 	if err := o.write(res, list, out); err != nil {
 		return err

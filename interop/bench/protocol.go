@@ -37,7 +37,7 @@ const (
 
 // command is what the parent asks of a child.
 type command struct {
-	Do     string // serve, usage, occupied, run, go on, profile, measure
+	Do     string // serve, usage, occupied, occupies, run, go on, profile, measure
 	System string
 	Env    peer.Env
 	Spec   load.Spec
@@ -50,7 +50,7 @@ type command struct {
 type answer struct {
 	Error    string
 	Address  string
-	Mark     string // "begin" or "end": the parent answers with "go on"
+	Mark     string // "begin", "end" or "sample": the parent answers with "go on"
 	Used     load.Usage
 	Occupied load.Footprint
 	Measured load.Measured

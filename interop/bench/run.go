@@ -196,9 +196,15 @@ type watcher struct {
 	file   string // of a profile
 
 	from, to answer
+	samples  []load.Footprint
 }
 
 func (w *watcher) at(mark string) (err error) {
+	if mark == "sample" {
+		a, err := w.server.ask(command{Do: "occupies"})
+		w.samples = append(w.samples, a.Occupied)
+		return err
+	}
 	question := "usage"
 	if w.idle {
 		question = "occupied"
@@ -221,6 +227,7 @@ func (w *watcher) at(mark string) (err error) {
 // complete adds the server's figures. They are taken over a slightly longer time
 // than the load's, so it is their share of that time which counts.
 func (w *watcher) complete(m load.Measured, spec load.Spec) {
+	maps.Copy(m, load.Growth(w.samples))
 	switch {
 	case w.to.Used.At.After(w.from.Used.At):
 		maps.Copy(m, load.Share(w.from.Used, w.to.Used, m[load.Rate], load.OfServer))

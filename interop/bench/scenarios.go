@@ -19,6 +19,7 @@ type scenario struct {
 	awake   bool   // keep the CPUs out of their idle state
 	fresh   bool   // server and load process of its own for each repetition
 	inproc  bool   // a row of package inproc: no spec
+	asked   bool   // it takes minutes: only when --only is given, and matches
 	slower  int    // the measuring takes so many times as long; 0 is 1
 }
 
@@ -85,6 +86,16 @@ func idle(connections int, secure bool) scenario {
 	return s
 }
 
+// steadily fills the line for five minutes, of which one is for warming up.
+func steadily() scenario {
+	return scenario{
+		name: "steady-128B", systems: []string{ours}, fresh: true, asked: true, slower: 300,
+		spec: load.Spec{
+			Kind: load.Steady, Size: 128, Publishers: 4, Subscribers: 4, Senders: mixedSenders, Events: mixedEvents,
+		},
+	}
+}
+
 // scenarios lists all of them, in the order of the report.
 func scenarios() []scenario {
 	var all []scenario
@@ -110,6 +121,7 @@ func scenarios() []scenario {
 		scenario{name: "latency-16B", spec: latency, systems: fastest, awake: true},
 		scenario{name: "slow-1of100", spec: slow, systems: []string{"gosig", "nats"}, slower: 2},
 		idle(5000, false), idle(5000, true),
+		steadily(),
 	)
 	all = append(all, carriers()...)
 	for _, row := range inproc.Rows() {

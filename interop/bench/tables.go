@@ -39,6 +39,12 @@ func sections(list []scenario) []report.Section {
 		{"One slow subscriber", []report.Column{
 			{Figure: load.SlowRatio, Title: "p99 with / without", Spread: true}, {Figure: load.P50, Title: "p50 µs"}, {Figure: load.P99, Title: "p99 µs"},
 		}, func(s scenario) bool { return s.spec.Kind == load.Slow }},
+		{"A load that does not end", []report.Column{
+			{Figure: load.RSS, Title: "server RSS at the end"},
+			{Figure: load.RSSGrowth, Title: "last / first quarter"},
+			{Figure: load.HeapGrowth, Title: "live heap, last / first quarter"},
+			{Figure: load.Rate, Title: "deliveries/s"},
+		}, func(s scenario) bool { return s.spec.Kind == load.Steady }},
 		{"Idle connections", []report.Column{
 			{Figure: load.Memory, Title: "RSS/conn", Spread: true},
 			{Figure: load.Heap, Title: "heap+stack/conn"},

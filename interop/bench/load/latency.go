@@ -59,8 +59,9 @@ func latency(sys peer.System, spec Spec) (Measured, error) {
 
 type noMarks struct{}
 
-func (noMarks) Begin() {}
-func (noMarks) End()   {}
+func (noMarks) Begin()  {}
+func (noMarks) End()    {}
+func (noMarks) Sample() {}
 
 // paced publishes at a rate, at least one message each tick, and times one in
 // each tick, from when it was due: what makes the publisher late counts, but for

@@ -26,6 +26,8 @@ const (
 	Latency Kind = "latency"
 	// Slow is the latency of the others when one subscriber is slow.
 	Slow Kind = "slow"
+	// Steady is what the server's memory does under a load that does not end.
+	Steady Kind = "steady"
 )
 
 // Spec is one measurement.
@@ -64,6 +66,9 @@ const (
 	Heap       = "heap_bytes" // heap and stacks of the server for each connection
 	Goroutines = "goroutines" // of the server for each connection
 	SlowRatio  = "p99_slow_ratio"
+	RSS        = "server_rss_bytes"   // of the server at the end
+	RSSGrowth  = "server_rss_growth"  // of it, see [Growth]
+	HeapGrowth = "server_heap_growth" // of what was alive at the last collection
 )
 
 // Measured holds figures by their names.
@@ -73,6 +78,7 @@ type Measured map[string]float64
 type Marks interface {
 	Begin()
 	End()
+	Sample() // in between, of its memory
 }
 
 // Run does what spec says.
@@ -96,6 +102,8 @@ func Run(spec Spec, marks Marks) (Measured, error) {
 		return latency(sys, spec)
 	case Slow:
 		return slow(sys, spec)
+	case Steady:
+		return steady(sys, spec, marks)
 	}
 	return nil, fmt.Errorf("nothing is called %q", spec.Kind)
 }

@@ -14,6 +14,7 @@ type counted struct{ begun, ended int }
 
 func (c *counted) Begin() { c.begun++ }
 func (c *counted) End()   { c.ended++ }
+func (*counted) Sample()  {}
 
 func TestRun(t *testing.T) {
 	for _, c := range []struct {

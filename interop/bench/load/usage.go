@@ -79,7 +79,7 @@ func transfers() (n uint64) {
 // Footprint is what a process occupies after a collection.
 type Footprint struct {
 	RSS        uint64 // resident bytes; 0 where the system does not say
-	Heap       uint64 // live heap and stacks
+	Heap       uint64 // live heap and stacks; without a collection, live heap at the last one
 	Goroutines int
 }
 
@@ -90,6 +90,17 @@ func Occupied() Footprint {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return Footprint{RSS: resident(), Heap: m.HeapInuse + m.StackInuse, Goroutines: runtime.NumGoroutine()}
+}
+
+// Occupies is what this process occupies, without a collection.
+func Occupies() Footprint {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	f := Footprint{RSS: resident(), Goroutines: runtime.NumGoroutine()}
+	if sample[0].Value.Kind() == metrics.KindUint64 {
+		f.Heap = sample[0].Value.Uint64()
+	}
+	return f
 }
 
 func resident() uint64 {
