@@ -77,6 +77,10 @@ func (f *clientFlags) open(ctx context.Context, a *app) (*client, error) {
 	if err != nil {
 		return nil, usagef("--codec: %v", err)
 	}
+	credentials, err := f.security.credentials.load()
+	if err != nil {
+		return nil, err
+	}
 	log := quiet() // notices tell what matters
 	c := &client{app: a, watch: newWatch(a, f)}
 	name := routerName(f.name)
@@ -84,6 +88,7 @@ func (f *clientFlags) open(ctx context.Context, a *app) (*client, error) {
 	c.cr, err = router.NewClientRouter(c.reg, f.connect, &router.ClientOptions{
 		Carriers: f.security.carriers(log), Codecs: codecs,
 		Name: name, Logger: log, OnState: c.watch.state, MaxBackoff: slowest, Return: f.back,
+		Credentials: credentials, TrustedWires: f.security.credentials.trust,
 	})
 	if err != nil {
 		return nil, errors.Join(err, c.reg.Close())

@@ -82,6 +82,10 @@ func runProbe(ctx context.Context, a *app, f *probeFlags, addr string) error {
 	}
 	opts := probe.Options{
 		Carriers: f.security.carriers(quiet()), Name: routerName(f.name), Timeout: f.timeout, Pings: f.pings,
+		TrustedWires: f.security.credentials.trust,
+	}
+	if opts.Credentials, err = f.security.credentials.load(); err != nil {
+		return err
 	}
 	for _, c := range codecs {
 		opts.Codecs = append(opts.Codecs, string(c.ID()))

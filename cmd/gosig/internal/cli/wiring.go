@@ -26,6 +26,7 @@ type securityFlags struct {
 	serverName  string
 	pskFile     string
 	pskIdentity string
+	credentials credentialFlags
 }
 
 // addClient adds the flags of a client.
@@ -37,6 +38,7 @@ func (s *securityFlags) addClient(cmd *cobra.Command) {
 	fs.StringVar(&s.serverName, "tls-name", "", "name in the router's certificate (default the host of its address)")
 	fs.StringVar(&s.pskFile, "psk-file", "", "file with the pre-shared key of this client, for dtls:// in place of certificates: a line NAME:KEY, the key in hexadecimal")
 	fs.StringVar(&s.pskIdentity, "psk-identity", "", "which NAME of --psk-file to be (default the only one)")
+	s.credentials.add(cmd)
 }
 
 func (s *securityFlags) validate() error {

@@ -44,9 +44,30 @@ type Config struct {
 	// PolicyFile names a file with the policy, or is [Here]: then its tables are
 	// in this file. Without it everybody who gets a connection may do everything.
 	PolicyFile *string `toml:"policy"`
+	// ShadowFile names a policy that decides nothing: what it would decide
+	// otherwise is logged.
+	ShadowFile string `toml:"shadow_policy"`
+	// AuditFile names the audit log.
+	AuditFile string `toml:"audit"`
+	// AdmitAnonymous lets in, where the policy has credentials, whoever proves
+	// nothing.
+	AdmitAnonymous bool `toml:"admit_anonymous"`
+	// TrustedWires are schemes and addresses on which secrets may be sent
+	// although they do not encrypt.
+	TrustedWires []string `toml:"trusted_wires"`
+	// Insecure allows listeners that others can reach and that ask nobody who
+	// they are, see [Config.Exposed].
+	Insecure bool `toml:"insecure"`
 	Policy
 
 	access *Access
+}
+
+// UsePolicy takes the policy of a file in place of the configuration's own.
+func (c *Config) UsePolicy(path string) (err error) {
+	c.PolicyFile = &path
+	c.access, err = LoadPolicy(path)
+	return err
 }
 
 // Here announces a policy in the same file. It stands above all tables, so that a
@@ -96,6 +117,9 @@ type Uplink struct {
 	// as a listener's, and whose key of it to use, by default the only one.
 	PSKFile     string `toml:"psk_file"`
 	PSKIdentity string `toml:"psk_identity"`
+	// TokenFile and KeyFile have what proves who this router is.
+	TokenFile string `toml:"token_file"`
+	KeyFile   string `toml:"key_file"`
 	// Return is how often to look whether an earlier one answers again, and go
 	// back to it; default never.
 	Return Duration `toml:"return"`
@@ -212,8 +236,9 @@ func (c *Config) resolve(folder string) {
 		resolve(folder, &l.TLS.Cert, &l.TLS.Key, &l.TLS.CA, &l.PSKFile)
 	}
 	if u := c.Uplink; u != nil {
-		resolve(folder, &u.TLS.Cert, &u.TLS.Key, &u.TLS.CA, &u.PSKFile)
+		resolve(folder, &u.TLS.Cert, &u.TLS.Key, &u.TLS.CA, &u.PSKFile, &u.TokenFile, &u.KeyFile)
 	}
+	resolve(folder, &c.ShadowFile, &c.AuditFile)
 	if c.PolicyFile != nil && *c.PolicyFile != Here {
 		resolve(folder, c.PolicyFile)
 	}

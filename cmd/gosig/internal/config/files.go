@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/gosig/gosig/auth"
 	"github.com/gosig/gosig/carrier/dtls"
 )
 
@@ -20,6 +21,8 @@ func (c *Config) checkFiles(file string, at lines) error {
 	if u := c.Uplink; u != nil {
 		k.files("uplink.tls", u.TLS)
 		k.keys("uplink.psk_file", u.PSKFile, u.PSKIdentity)
+		k.credential("uplink.token_file", u.TokenFile, auth.MethodToken)
+		k.credential("uplink.key_file", u.KeyFile, auth.MethodKey)
 	}
 	return k.err()
 }
@@ -56,5 +59,19 @@ func (k *checker) keys(key, path, identity string) {
 		k.fail(key, "cannot use keys: %s has none; write a line NAME:KEY for each client, the key by: openssl rand -hex 32", path)
 	case identity != "" && all[identity] == nil:
 		k.fail(key, "cannot use keys: %s has none for the identity %q", path, identity)
+	}
+}
+
+// credential reads a file with a token or a private key.
+func (k *checker) credential(key, path, method string) {
+	if path == "" {
+		return
+	}
+	c, err := auth.LoadCredential(path)
+	switch {
+	case err != nil:
+		k.fail(key, "cannot use credential: %v", err)
+	case c.Method() != method:
+		k.fail(key, "cannot use credential: %s has one of another kind", path)
 	}
 }

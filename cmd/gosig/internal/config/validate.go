@@ -165,11 +165,11 @@ func SchemeOf(addr string) (string, error) {
 
 // knownKeys are what a file may say, for the hint at a mistyped one.
 var knownKeys = map[string][]string{
-	"":              append([]string{"name", "codecs", "drain", "log", "listen", "uplink", "limits", "limits_for", "policy"}, policyKeys...),
+	"":              append([]string{"name", "codecs", "drain", "log", "listen", "uplink", "limits", "limits_for", "policy", "shadow_policy", "audit", "admit_anonymous", "trusted_wires", "insecure"}, policyKeys...),
 	"log":           {"level", "format"},
 	"listen":        {"url", "tls", "psk_file", "limits"},
 	"listen.tls":    {"cert", "key", "ca"},
-	"uplink":        {"urls", "tls", "return", "psk_file", "psk_identity"},
+	"uplink":        {"urls", "tls", "return", "psk_file", "psk_identity", "token_file", "key_file"},
 	"uplink.tls":    {"cert", "key", "ca"},
 	"limits":        limitKeys(),
 	"listen.limits": limitKeys(),

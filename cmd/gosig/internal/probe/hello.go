@@ -21,7 +21,8 @@ type Greeted struct {
 	Codec    string   `json:"codec"`
 	Router   string   `json:"router"` // its name
 	ID       string   `json:"id"`
-	Identity string   `json:"identity"` // who the router takes us for
+	Identity string   `json:"identity"`        // who the router takes us for
+	Proof    string   `json:"proof,omitempty"` // the kind that the router asked for and got
 	Features []string `json:"features"`
 	Nodes    int      `json:"nodes"` // routers behind it, as far as it tells
 	Limits   Limits   `json:"limits"`
@@ -46,7 +47,15 @@ func (r *run) hello(ctx context.Context, s *Step) error {
 		MinVersion: wire.MinVersion, MaxVersion: wire.Version, Role: wire.RoleClient,
 		ID: newID(), Name: r.Name, Features: offered, Codecs: r.Codecs,
 	}
-	if err := r.line.send(ctx, hello.Append(nil)); err != nil {
+	if len(r.Credentials) > 0 {
+		hello.Features |= wire.FeatureAuth
+	}
+	frame := hello.Append(nil)
+	if err := r.line.send(ctx, frame); err != nil {
+		return err
+	}
+	proof, err := r.prove(ctx, frame)
+	if err != nil {
 		return err
 	}
 	w, err := r.line.welcome(ctx)
@@ -59,7 +68,7 @@ func (r *run) hello(ctx context.Context, s *Step) error {
 	limits := wire.DefaultLimits.Min(w.Limits)
 	carrier.SetMaxFrame(r.conn, int(limits.MaxFrame))
 	s.Hello = &Greeted{
-		Version: w.Version, Codec: w.Codec, Router: w.Name, ID: w.ID.String(), Identity: w.Identity,
+		Version: w.Version, Codec: w.Codec, Router: w.Name, ID: w.ID.String(), Identity: w.Identity, Proof: proof,
 		Features: featureNames(w.Features), Nodes: len(w.Nodes),
 		Limits: Limits{limits.MaxFrame, limits.MaxRequests, limits.KeepaliveMS, limits.WindowEvents, limits.WindowBytes},
 	}
@@ -106,6 +115,15 @@ func (l *line) next(ctx context.Context) ([]byte, error) {
 	}
 	frame, rest, err := carrier.Next(l.rest)
 	l.rest = rest
+	return frame, err
+}
+
+// peek returns the next envelope and leaves it to be the next.
+func (l *line) peek(ctx context.Context) ([]byte, error) {
+	frame, err := l.next(ctx)
+	if err == nil {
+		l.rest = append(carrier.AppendFrame(nil, frame), l.rest...)
+	}
 	return frame, err
 }
 

@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/gosig/gosig/auth"
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/wire"
 )
@@ -28,6 +29,10 @@ type Options struct {
 	Name     string        // how the probe introduces itself
 	Timeout  time.Duration // for one step; default 5 s
 	Pings    int           // round trips to measure; default 5
+	// Credentials prove who the probe is to a router that asks; TrustedWires are
+	// schemes and addresses on which secrets may be sent unencrypted.
+	Credentials  []auth.Credential
+	TrustedWires []string
 	// OnStep is told of each step when it is over; nil: nobody.
 	OnStep func(*Step)
 }

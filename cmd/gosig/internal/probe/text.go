@@ -94,7 +94,7 @@ func (g *Greeted) text() []string {
 	return []string{
 		fmt.Sprintf("protocol version %d, codec %s", g.Version, g.Codec),
 		fmt.Sprintf("router %q, ID %s", g.Router, g.ID),
-		"it takes us for " + cmp.Or(quoted(g.Identity), "nobody it knows"),
+		"it takes us for " + cmp.Or(quoted(g.Identity), "nobody it knows") + by(g.Proof),
 		fmt.Sprintf("limits: frame %d bytes, %d requests, keepalive %v, window %d events or %d bytes",
 			l.Frame, l.Requests, time.Duration(l.KeepaliveMS)*time.Millisecond, l.WindowEvents, l.WindowBytes),
 		"features: " + cmp.Or(strings.Join(g.Features, ", "), "none"),
@@ -106,4 +106,12 @@ func quoted(s string) string {
 		return ""
 	}
 	return fmt.Sprintf("%q", s)
+}
+
+// by names the proof that the router asked for.
+func by(proof string) string {
+	if proof == "" {
+		return ""
+	}
+	return ", by " + proof
 }
