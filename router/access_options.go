@@ -1,6 +1,9 @@
 package router
 
-import "github.com/gosig/gosig/acl"
+import (
+	"github.com/gosig/gosig/acl"
+	"github.com/gosig/gosig/carrier"
+)
 
 // AccessOptions say who may connect to a [ServerRouter] and what they may do
 // there. The zero value lets in whoever the carriers let in, and allows
@@ -9,6 +12,11 @@ type AccessOptions struct {
 	// Authenticator asks clients for a proof of who they are; nil: what the
 	// carriers prove is all that is known.
 	Authenticator Authenticator
+	// Identify says who a client is by what its carrier has proved, which is never
+	// empty: a policy may know it by another name. It does not block. An answer
+	// that is anonymous counts like a carrier that proves nothing. nil: it is the
+	// ID as it was proved.
+	Identify func(carrier.Identity) acl.Principal
 	// AdmitAnonymous lets in, with an Authenticator, whoever has proved nothing, to
 	// be what a policy calls {anonymous}. Default: refused.
 	AdmitAnonymous bool

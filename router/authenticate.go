@@ -44,7 +44,7 @@ type proved struct {
 // handshake counts before what its carrier proves. The error is what the client
 // is told.
 func (r *ServerRouter) authenticate(ctx context.Context, conn carrier.Conn, hello *greeting, listener string) (proved, error) {
-	p := proved{principal: provedBy(conn)}
+	p := proved{principal: r.identify(conn)}
 	a := r.access.authenticator()
 	if a == nil {
 		return p, nil
@@ -64,6 +64,15 @@ func (r *ServerRouter) authenticate(ctx context.Context, conn carrier.Conn, hell
 		return p, r.authFailed(p, hello, conn, listener, missing(a.Methods(), methods))
 	}
 	return p, nil
+}
+
+// identify is who a client is by what its carrier has proved.
+func (r *ServerRouter) identify(conn carrier.Conn) acl.Principal {
+	id, _ := carrier.IdentityOf(conn)
+	if id.ID == "" || r.access.opts.Identify == nil {
+		return provedBy(conn)
+	}
+	return r.access.opts.Identify(id)
 }
 
 // provedBy is who the carrier says the peer is.
