@@ -115,6 +115,24 @@ func SetMaxFrame(conn Conn, n int) int {
 	return n
 }
 
+// BacklogLimiter is a [Conn] whose medium can be kept from taking much more than
+// the line can send at the moment: what has been taken holds up all that is sent
+// after it.
+type BacklogLimiter interface {
+	// LimitBacklog asks the medium to take no more while about n bytes wait in it
+	// that have not been sent for the first time. It holds for all later calls of
+	// Send and TrySend, and may be called beside them.
+	LimitBacklog(n int)
+}
+
+// LimitBacklog asks conn's medium to keep no more than about n bytes before the
+// line, if it can.
+func LimitBacklog(conn Conn, n int) {
+	if c, ok := conn.(BacklogLimiter); ok {
+		c.LimitBacklog(n)
+	}
+}
+
 // Datagrams is a [Conn] that can also send frames that may be lost: without
 // waiting for room, without being sent again, and in no order among each other
 // or with the frames of Send.

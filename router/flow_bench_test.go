@@ -7,11 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/gosig/gosig/carrier"
-	"github.com/gosig/gosig/carrier/tcp"
 	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/codec/raw"
 	"github.com/gosig/gosig/router"
+	"github.com/gosig/gosig/router/routertest"
 	"github.com/gosig/gosig/sig"
 )
 
@@ -85,23 +84,30 @@ func benchmarkFlow(b *testing.B, size, routes, subscribers int) {
 }
 
 // benchServer starts a router and returns its address.
-func benchServer(b *testing.B) string {
+func benchServer(b *testing.B) string { return benchServerOn(b, overTCP(b)) }
+
+func benchServerOn(b *testing.B, setup routertest.Setup) string {
 	reg := sig.New(nil)
 	srv, err := router.NewServerRouter(reg, &router.ServerOptions{
-		Carriers: []carrier.Carrier{tcp.New(nil)}, Codecs: []codec.Codec{raw.New()}, Logger: slog.New(slog.DiscardHandler),
+		Carriers: setup.Carriers, Codecs: []codec.Codec{raw.New()}, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, srv.Close()); require.NoError(b, reg.Close()) })
-	url, err := srv.Listen(b.Context(), "tcp://127.0.0.1:0")
+	url, err := srv.Listen(b.Context(), setup.Listen)
 	require.NoError(b, err)
 	return url
 }
 
 // benchClient returns a registry that is connected to the router.
-func benchClient(b *testing.B, url string) *sig.Registry {
+func benchClient(b *testing.B, url string) *sig.Registry { return benchClientOn(b, overTCP(b), url) }
+
+func benchClientOn(b *testing.B, setup routertest.Setup, url string) *sig.Registry {
+	if setup.Clients == nil {
+		setup.Clients = setup.Carriers
+	}
 	reg := sig.New(nil)
 	cr, err := router.NewClientRouter(reg, []string{url}, &router.ClientOptions{
-		Carriers: []carrier.Carrier{tcp.New(nil)}, Codecs: []codec.Codec{raw.New()}, Logger: slog.New(slog.DiscardHandler),
+		Carriers: setup.Clients, Codecs: []codec.Codec{raw.New()}, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, cr.Close()); require.NoError(b, reg.Close()) })

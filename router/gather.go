@@ -16,6 +16,7 @@ type gather struct {
 	plain  int
 	held   []heldOut
 	events int      // EVENT frames in buf
+	large  bool     // buf may have a frame that is to be cut
 	dirty  bool     // in the reader's touched list
 	to     *session // the connection it is for
 	sess   *session // the reader's
@@ -43,6 +44,7 @@ func (s *session) relay(to *session, frame []byte) {
 	g := s.gatherFor(to.link)
 	g.open(to)
 	g.buf = carrier.AppendFrame(g.buf, frame)
+	g.large = g.large || len(frame) > cutFrom
 }
 
 // aim says which connection the frames that follow are for.
@@ -75,10 +77,10 @@ func (g *gather) open(to *session) {
 
 // put adds a run of plain EVENT frames. They are queued where they lie if mem is
 // given, and copied otherwise.
-func (g *gather) put(run []byte, events int, mem *buffer) {
+func (g *gather) put(run []byte, events int, mem *buffer, large bool) {
 	g.events += events
 	if mem != nil {
-		g.handOver(segment{buf: run, plain: len(run), mem: mem})
+		g.handOver(segment{buf: run, plain: len(run), mem: mem, large: large})
 		return
 	}
 	g.open(g.to)
@@ -90,6 +92,7 @@ func (g *gather) put(run []byte, events int, mem *buffer) {
 	}
 	g.buf = append(g.buf, run...)
 	g.plain += len(run)
+	g.large = g.large || large
 }
 
 // begin makes the batch ready for a frame of the route to a connection, whose
@@ -110,6 +113,7 @@ func (g *gather) added(or *outRoute, flags wire.Flags, payload, size int) {
 	} else {
 		g.plain += size
 	}
+	g.large = g.large || size > cutFrom
 }
 
 // lost tells the peer of events that cannot be passed to it.
@@ -147,6 +151,7 @@ func (g *gather) queueLocked(s *session, next segment) (claimed bool) {
 	l := g.link
 	if g.sess.retired != l.node.retired.Load() {
 		g.buf = append(g.buf, next.buf...)
+		g.large = g.large || next.large
 		next = segment{}
 		g.dropGone()
 	}
@@ -158,10 +163,12 @@ func (g *gather) queueLocked(s *session, next segment) (claimed bool) {
 	}
 	switch {
 	case len(g.buf) >= handOver:
-		s.out.adopt(segment{g.buf, g.plain, g.mem})
+		s.out.adopt(segment{g.buf, g.plain, g.mem, g.large})
 		g.buf, g.mem = nil, nil
 	case len(g.buf) > 0:
-		s.out.events(g.buf, g.plain)
+		if seg := s.out.events(g.buf, g.plain); g.large {
+			s.out.mark(seg, len(g.buf))
+		}
 	}
 	if len(next.buf) > 0 {
 		next.mem.hold()
@@ -212,7 +219,7 @@ func routeOf(t wire.Type, frame []byte) (route uint32, ok bool) {
 }
 
 func (g *gather) reset() {
-	g.buf, g.plain, g.events, g.held = g.buf[:0], 0, 0, g.held[:0]
+	g.buf, g.plain, g.events, g.held, g.large = g.buf[:0], 0, 0, g.held[:0], false
 }
 
 // flush hands over everything gathered. Afterwards the reader may take in what

@@ -27,7 +27,7 @@ func (l *link) offer(conn carrier.Conn) wire.Limits {
 }
 
 func (n *node) features() wire.Features {
-	f := wire.FeatureHeld | wire.FeatureHidden
+	f := wire.FeatureHeld | wire.FeatureHidden | wire.FeatureFragments
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.serves || len(n.links) > 1 {
@@ -223,6 +223,7 @@ func (l *link) chooseCodec(offered []string) (codec.Codec, error) {
 func (s *session) agree(theirs wire.Limits) {
 	s.peerLimits = s.link.offer(s.conn).Min(theirs)
 	s.maxFrame = int(s.peerLimits.MaxFrame)
+	s.out.pieces = s.features&wire.FeatureFragments != 0
 	s.requests.slots = make(chan struct{}, s.peerLimits.MaxRequests)
 	carrier.SetMaxFrame(s.conn, s.maxFrame)
 }

@@ -46,7 +46,8 @@ type inRoute struct {
 	passing []outRef // the peers that want them
 	plain   bool     // they take the frames as they come, but for the number in them,
 	head    []byte   // which is this, behind type and flags,
-	least   int      // if they are no larger than this
+	most    int      // if they are no larger than this;
+	least   int      // larger ones than this may have to be cut
 
 	credit sync.Mutex // guards what follows
 	owed   []int      // sizes of held-back events whose places the peer has not been given back
@@ -230,14 +231,14 @@ func (s *session) survey(ir *inRoute) {
 	if !gone {
 		ir.passing = ir.targets(rt)
 	}
-	ir.least = math.MaxInt
+	ir.most = math.MaxInt
 	for _, out := range ir.passing {
 		to := out.or.link.current.Load()
 		if to == nil || to.codecKey != s.codecKey || !out.or.of.known.Load() {
 			ir.plain = false
 			break
 		}
-		ir.least = min(ir.least, to.maxFrame)
+		ir.most = min(ir.most, to.maxFrame)
 		if out.or.started.Load() != to {
 			s.endRun()
 			out.g.begin(to, out.or, ir.next-1)
@@ -246,6 +247,7 @@ func (s *session) survey(ir *inRoute) {
 			out.g.aim(to)
 		}
 	}
+	ir.least = min(ir.most, cutFrom)
 	if len(ir.passing) > 0 {
 		ir.head = wire.AppendEventHeader(ir.head[:0], 0, ir.passing[0].or.id) // the same for all peers
 	}

@@ -215,6 +215,11 @@ func (l *link) SenderDisconnected(s *sig.Sender, reason string) {
 // dropLocked forgets an announced sender.
 func (l *link) dropLocked(a *announced) {
 	delete(l.byNumber, a.info.number)
+	for _, s := range []*session{l.sess, l.leaving} {
+		if s != nil {
+			s.out.gone(a)
+		}
+	}
 	for _, or := range a.routes {
 		delete(l.byRoute, or.id)
 	}

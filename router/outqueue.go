@@ -20,6 +20,7 @@ type segment struct {
 	buf   []byte
 	plain int     // bytes of frames in buf that may be dropped
 	mem   *buffer // where buf lies; nil: in memory that is not used again
+	large bool    // there may be a frame in it that is to be cut
 }
 
 // outQueue is what waits to be written to one peer: segments in order, the
@@ -33,8 +34,14 @@ type segment struct {
 // their place; control frames and held-back events always stay.
 type outQueue struct {
 	segs  []segment
-	bytes int
-	plain int
+	bytes int // the lane's included
+	plain int // the same
+
+	pieces  bool // the peer takes large frames in pieces
+	cuts    bool // there may be some: takeCut
+	piece   int  // bytes of one, about
+	lane    *lane
+	retired map[uint32]struct{} // routes whose sender has left since there may be something to cut
 }
 
 // control appends one frame that must not be dropped.
@@ -46,12 +53,13 @@ func (q *outQueue) control(frame []byte) {
 
 // events copies a batch of frames behind the last one. plain says how many of
 // its bytes may be dropped.
-func (q *outQueue) events(batch []byte, plain int) {
+func (q *outQueue) events(batch []byte, plain int) *segment {
 	s := q.tail(len(batch))
 	s.buf = append(s.buf, batch...)
 	s.plain += plain
 	q.bytes += len(batch)
 	q.plain += plain
+	return s
 }
 
 // adopt queues a segment without copying; its memory is freed once it is
@@ -60,6 +68,9 @@ func (q *outQueue) adopt(seg segment) {
 	q.segs = append(q.segs, seg)
 	q.bytes += len(seg.buf)
 	q.plain += seg.plain
+	if seg.large {
+		q.mark(&q.segs[len(q.segs)-1], len(seg.buf))
+	}
 }
 
 // tail returns a segment with room for n more bytes.
@@ -111,7 +122,7 @@ func (q *outQueue) split(limit int) {
 	if at == len(s.buf) {
 		return
 	}
-	rest := segment{buf: s.buf[at:], plain: len(s.buf) - at, mem: s.mem}
+	rest := segment{buf: s.buf[at:], plain: len(s.buf) - at, mem: s.mem, large: s.large}
 	if rest.mem != nil {
 		rest.mem.hold()
 	}
@@ -125,6 +136,7 @@ func (q *outQueue) shed(bound int) (lost uint64) {
 	if q.plain == 0 {
 		return 0
 	}
+	lost = q.shedLane(bound)
 	for i := 0; i < len(q.segs) && q.bytes > bound && q.plain > 0; i++ {
 		s := &q.segs[i]
 		if s.plain == 0 {
@@ -135,7 +147,7 @@ func (q *outQueue) shed(bound int) (lost uint64) {
 		q.bytes += len(kept) - len(s.buf)
 		q.plain -= s.plain
 		s.mem.free()
-		*s = segment{buf: kept}
+		*s = segment{buf: kept, large: s.large && len(kept) > cutFrom}
 		if i > 0 && q.join(i-1) {
 			i--
 		}
@@ -151,7 +163,7 @@ const joinSmall = 8 << 10
 // ones stay as they are: joining must not cost more than shedding.
 func (q *outQueue) join(i int) bool {
 	a, b := &q.segs[i], &q.segs[i+1]
-	if a.plain > 0 || b.plain > 0 || len(a.buf)+len(b.buf) > joinSmall {
+	if a.plain > 0 || b.plain > 0 || a.large || b.large || len(a.buf)+len(b.buf) > joinSmall {
 		return false
 	}
 	joined := sumLost(append(a.buf[:len(a.buf):len(a.buf)], b.buf...))

@@ -171,6 +171,8 @@ func (s *session) envelope(t wire.Type, frame []byte) error {
 		return take(s, frame, s.onSynced)
 	case wire.TypeNodes:
 		return take(s, frame, s.onNodes)
+	case wire.TypeFragment:
+		return take(s, frame, s.onFragment)
 	case wire.TypeGoodbye:
 		return take(s, frame, s.onGoodbye)
 	case wire.TypeAbort:
@@ -199,19 +201,11 @@ func (s *session) peerRole() wire.Role {
 	return wire.RoleClient
 }
 
-// lend hands what is for this process to the handler goroutine, with the buffer
-// of n bytes that it refers to, and chooses a buffer for the next read.
+// lend hands over what the batch of n bytes has brought for this process, and
+// chooses a buffer for the next read.
 func (s *session) lend(n int) {
+	s.lendHere()
 	buf := s.reading
-	if b := s.local; b != nil {
-		s.local = nil
-		if b.bytes*pinned >= len(buf.bytes) {
-			b.buf, b.bytes = buf.hold(), len(buf.bytes)
-		} else {
-			b.compact()
-		}
-		s.link.inbound.push(b)
-	}
 	s.room = nextSize(n, len(buf.bytes))
 	if s.allowance != nil {
 		s.room = smallBuffer // little is taken in at once of who is to be held back
@@ -221,6 +215,22 @@ func (s *session) lend(n int) {
 	}
 	buf.free()
 	s.reading = nil
+}
+
+// lendHere hands what is for this process to the handler goroutine, with the buffer
+// that it refers to.
+func (s *session) lendHere() {
+	b := s.local
+	if b == nil {
+		return
+	}
+	s.local = nil
+	if buf := s.reading; b.bytes*pinned >= len(buf.bytes) {
+		b.buf, b.bytes = buf.hold(), len(buf.bytes)
+	} else {
+		b.compact()
+	}
+	s.link.inbound.push(b)
 }
 
 // nextSize chooses the size of the next read buffer: larger once one was half

@@ -22,12 +22,14 @@ type passingRun struct {
 	events     int
 	of         *inRoute // the route of the latest event
 	outs       []outRef // nil: no run
+	large      bool     // one of the frames may have to be cut
 }
 
 // pass gives an event to the peers that want it.
 func (s *session) pass(ir *inRoute, batch []byte, at, end int, payload []byte) {
 	head := batch[at+carrier.FrameOverhead : end-len(payload)]
-	if len(head) != len(ir.head) || ir.local || end-at-carrier.FrameOverhead > ir.least {
+	large := end-at-carrier.FrameOverhead > ir.least
+	if len(head) != len(ir.head) || ir.local || large && end-at-carrier.FrameOverhead > ir.most {
 		s.endRun()
 		ir.forward(ir.passing, 0, payload)
 		return
@@ -35,12 +37,12 @@ func (s *session) pass(ir *inRoute, batch []byte, at, end int, payload []byte) {
 	copy(head, ir.head) // for them the route has another number
 	r := &s.run
 	if r.outs != nil && r.end == at && (r.of == ir || sameOuts(r.outs, ir.passing)) {
-		r.of, r.end = ir, end
+		r.of, r.end, r.large = ir, end, r.large || large
 		r.events++
 		return
 	}
 	s.endRun()
-	*r = passingRun{batch: batch, start: at, end: end, events: 1, of: ir, outs: ir.passing}
+	*r = passingRun{batch: batch, start: at, end: end, events: 1, of: ir, outs: ir.passing, large: large}
 }
 
 // sameOuts reports whether two routes have the same peers.
@@ -61,7 +63,7 @@ func (s *session) endRun() {
 		mem = s.reading
 	}
 	for i := range r.outs {
-		r.outs[i].g.put(run, r.events, mem)
+		r.outs[i].g.put(run, r.events, mem, r.large)
 	}
 	*r = passingRun{}
 }

@@ -86,11 +86,15 @@ type session struct {
 	asks       wire.Request             // the last one taken in
 	answers    wire.Reply               // the same
 	woken      bool                     // this batch has brought something for other goroutines
+	partial    []byte                   // an envelope of which pieces have come, with room for its length; nil: none
 
 	// Of whoever writes, see writing.
-	direct  carrier.TrySender // conn, if it can write without waiting
-	segs    []segment         // being written
-	batches [][]byte          // what is left of them
+	direct   carrier.TrySender // conn, if it can write without waiting
+	segs     []segment         // being written
+	batches  [][]byte          // what is left of them
+	wroteIn  time.Duration     // how long the latest write took
+	wroteCut int               // bytes of it, if something may have had to be cut
+	shallow  bool              // the medium was asked to take little ahead of the line
 
 	begins   begins
 	bySender map[*sig.Sender]*peerSender // guarded by link.mu

@@ -137,6 +137,7 @@ func (s *session) eventLocked(or *outRoute, held bool, payload []byte) {
 		seg.plain += size
 		s.out.plain += size
 	}
+	s.out.mark(seg, size)
 	s.boundLocked()
 }
 

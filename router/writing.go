@@ -44,6 +44,7 @@ func (s *session) queue(size int, now bool, envelope func([]byte) []byte) {
 	seg.buf = envelope(append(seg.buf, 0, 0, 0, 0))
 	binary.BigEndian.PutUint32(seg.buf[start:], uint32(len(seg.buf)-start-carrier.FrameOverhead))
 	s.out.bytes += len(seg.buf) - start
+	s.out.mark(seg, len(seg.buf)-start)
 	s.boundLocked()
 	claimed := false
 	if now {
@@ -120,7 +121,7 @@ const claimPeers = 2
 // little; else it sees to it that somebody does. The caller of a successful one
 // goes on with writeClaimed, without the link's lock.
 func (s *session) claimLocked() bool {
-	if s.writing || s.direct == nil || len(s.out.segs) != 1 || s.out.bytes > claimMost {
+	if s.writing || s.direct == nil || len(s.out.segs) != 1 || s.out.bytes > claimMost || s.out.cuts {
 		s.kickLocked()
 		return false
 	}
@@ -174,6 +175,7 @@ func (s *session) write() {
 		}
 		took, err := s.sendTimed(s.batches, size)
 		s.written()
+		s.wroteIn = took
 		if err != nil {
 			s.fail(err)
 			s.link.mu.Lock()
@@ -192,7 +194,11 @@ func (s *session) next(chunk int) bool {
 	runtime.Gosched() // those who are about to queue something get into this write
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
-	s.segs = s.out.take(s.segs[:0], chunk)
+	if s.out.cuts {
+		s.nextCutLocked(chunk)
+	} else {
+		s.segs, s.wroteCut = s.out.take(s.segs[:0], chunk), 0
+	}
 	s.settleLocked()
 	for _, seg := range s.segs {
 		s.batches = append(s.batches, seg.buf)
@@ -203,6 +209,27 @@ func (s *session) next(chunk int) bool {
 	}
 	return true
 }
+
+// nextCutLocked takes what waits where something may have to be cut. A medium that
+// takes much ahead of the line would hold up what overtakes here.
+func (s *session) nextCutLocked(chunk int) {
+	if s.wroteCut > 0 {
+		s.out.pace(s.wroteCut, s.wroteIn)
+	}
+	s.segs = s.out.takeCut(s.segs[:0], chunk, s.link)
+	s.wroteCut = 0
+	for _, seg := range s.segs {
+		s.wroteCut += len(seg.buf)
+	}
+	if s.out.lane != nil && !s.shallow {
+		s.shallow = true
+		carrier.LimitBacklog(s.conn, backlog)
+	}
+}
+
+// backlog is how much of what cannot be sent yet a medium should take on a line
+// that has something to cut.
+const backlog = 16 << 10
 
 // written lets go of what was taken.
 func (s *session) written() {

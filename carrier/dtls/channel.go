@@ -71,6 +71,8 @@ type channel struct {
 	interrupted atomic.Bool
 	deadline    *deadline.Deadline // for writing
 
+	backlog atomic.Int64 // what may wait beyond what is under way, see LimitBacklog; 0: sendBuffer in all
+
 	opened atomic.Bool // the association exists
 	closed atomic.Bool
 }
@@ -247,7 +249,7 @@ func (c *channel) awaitRoom() error {
 			return c.unwritten(errGone)
 		default:
 		}
-		if c.strm.BufferedAmount() < sendBuffer {
+		if c.roomNow() {
 			return nil
 		}
 		select {
@@ -257,6 +259,22 @@ func (c *channel) awaitRoom() error {
 		}
 	}
 }
+
+// roomNow reports whether more may be written. If not, room tells when to ask
+// again.
+func (c *channel) roomNow() bool {
+	limit := uint64(sendBuffer)
+	if backlog := c.backlog.Load(); backlog > 0 {
+		wake := uint64(c.assoc.CWND()) + uint64(backlog)/2
+		limit = min(limit, wake+uint64(backlog)/2)
+		c.strm.SetBufferedAmountLowThreshold(wake)
+	}
+	return c.strm.BufferedAmount() < limit
+}
+
+// LimitBacklog lets no more than about n bytes wait until the peer and the path
+// take what is under way.
+func (c *channel) LimitBacklog(n int) { c.backlog.Store(int64(n)) }
 
 func (c *channel) unwritten(err error) error {
 	if why := c.link.reason(); why != nil {

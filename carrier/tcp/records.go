@@ -52,6 +52,9 @@ func newRecords(nc net.Conn) *records {
 	return &records{Conn: nc, socket: stream.NewSocketReader(nc)}
 }
 
+// NetConn is the socket, for package stream.
+func (r *records) NetConn() net.Conn { return r.Conn }
+
 // errNotYet is temporary to [tls.Conn]: it goes on where it was.
 var errNotYet net.Error = notYet{}
 

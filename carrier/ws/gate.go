@@ -135,6 +135,9 @@ func (d *doorway) Close() error {
 	return err
 }
 
+// NetConn is what the doorway leads to, for package stream.
+func (d *doorway) NetConn() net.Conn { return d.Conn }
+
 // doorwayOf returns the doorway that a connection of an HTTP server came in by;
 // nil if there is none.
 func doorwayOf(nc net.Conn) *doorway {

@@ -224,6 +224,9 @@ func (m *messages) out(f func() error) error {
 	return err
 }
 
+// NetConn is what the messages cross, for package stream.
+func (m *messages) NetConn() net.Conn { return m.socket.Conn }
+
 // SetReadDeadline and SetWriteDeadline let package stream interrupt.
 func (m *messages) SetReadDeadline(t time.Time) error { return m.socket.SetReadDeadline(t) }
 

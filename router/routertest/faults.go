@@ -15,6 +15,10 @@ type faults struct {
 	mu      sync.Mutex
 	conns   map[*faultyConn]struct{}
 	refuses bool
+	limited bool          // Send waits when it is not admitted
+	admits  int           // so many more are
+	held    int           // wait
+	changed chan struct{} // closed when one of these changes; nil: nobody waits
 }
 
 var errUnreachable = errors.New("the test has made the network unreachable")
@@ -30,7 +34,7 @@ func (f *faults) around(carriers []carrier.Carrier) []carrier.Carrier {
 
 // cut ends all connections there are.
 func (f *faults) cut() {
-	f.each(func(c *faultyConn) { c.Conn.Close() })
+	f.each(func(c *faultyConn) { c.Close() })
 }
 
 // refuse makes dialling fail, or work again.
@@ -38,6 +42,69 @@ func (f *faults) refuse(on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.refuses = on
+}
+
+// unlimited, given to admit, lets all pass again.
+const unlimited = -1
+
+// admit lets n more Sends of all connections pass. Further ones wait.
+func (f *faults) admit(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.limited, f.admits = n != unlimited, n
+	f.wakeLocked()
+}
+
+// awaitHeld waits until a Send waits and no more are admitted.
+func (f *faults) awaitHeld(k *kit) {
+	k.Helper()
+	for {
+		f.mu.Lock()
+		held, changed := f.held > 0 && f.admits == 0, f.changedLocked()
+		f.mu.Unlock()
+		if held {
+			return
+		}
+		receive(k, changed, "a Send that waits")
+	}
+}
+
+func (f *faults) changedLocked() <-chan struct{} {
+	if f.changed == nil {
+		f.changed = make(chan struct{}) // closed by wakeLocked
+	}
+	return f.changed
+}
+
+func (f *faults) wakeLocked() {
+	if f.changed != nil {
+		close(f.changed)
+		f.changed = nil
+	}
+}
+
+// pass waits until a Send is admitted, or its conn is closed.
+func (f *faults) pass(c *faultyConn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.limited && f.admits == 0 {
+		if _, open := f.conns[c]; !open {
+			return
+		}
+		f.held++
+		changed := f.changedLocked()
+		if f.held == 1 {
+			f.wakeLocked()
+			changed = f.changedLocked()
+		}
+		f.mu.Unlock()
+		<-changed
+		f.mu.Lock()
+		f.held--
+	}
+	if f.limited {
+		f.admits--
+	}
 }
 
 // swallow makes the connections there are lose everything, both ways, without a
@@ -120,12 +187,14 @@ func (c *faultyConn) Send(ctx context.Context, batches ...[]byte) error {
 	if c.lost() {
 		return nil
 	}
+	c.faults.pass(c)
 	return c.Conn.Send(ctx, batches...)
 }
 
 func (c *faultyConn) Close() error {
 	c.faults.mu.Lock()
 	delete(c.faults.conns, c)
+	c.faults.wakeLocked()
 	c.faults.mu.Unlock()
 	return c.Conn.Close()
 }

@@ -20,7 +20,7 @@ func Faulty(t *testing.T, setup func(t testing.TB) Setup, seed uint64) {
 	slow := &carriertest.Faults{Delay: 300 * time.Microsecond, Stall: 10 * time.Millisecond, StallEvery: 200}
 	t.Run("slow", func(t *testing.T) {
 		t.Parallel()
-		runAll(t, World{Setup: faultySetup(setup, seed, slow, slow), Shape: Across, Brief: true}, onceInOrder, losses, reconnection)
+		runAll(t, World{Setup: faultySetup(setup, seed, slow, slow), Shape: Across, Brief: true}, onceInOrder, losses, largeAndSmall, reconnection)
 	})
 	cuts := &carriertest.Faults{Delay: 300 * time.Microsecond, CutWithin: 5_000, Cuts: cutsEach, Torn: true}
 	for _, shape := range []Shape{Across, Up, Down, Chain} {

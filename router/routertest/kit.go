@@ -281,12 +281,13 @@ func (k *kit) num(n int) any {
 
 func (k *kit) number(v any) int {
 	k.Helper()
-	if text, ok := v.([]byte); ok {
-		n, err := strconv.Atoi(string(text))
-		k.must(err, "read the number of a payload")
-		return n
+	if _, ok := v.([]byte); ok {
+		return k.filledNumber(v)
 	}
 	n, err := sig.Data[int](v)
+	if errors.Is(err, sig.ErrTypeMismatch) {
+		return k.filledNumber(v)
+	}
 	k.must(err, "read the number of a payload")
 	return n
 }

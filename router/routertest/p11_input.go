@@ -3,6 +3,7 @@ package routertest
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/gosig/gosig/router"
 
@@ -81,6 +82,20 @@ func badFrames(k *kit) {
 		{"route beyond the limit", [][]byte{wire.Connect{Sender: 1, Route: 1 << 30, Epoch: 1, Name: "x", Events: []string{"t"}}.Append(nil)}, sig.ErrLimit},
 		{"frame over the limit", [][]byte{wire.AppendEvent(nil, 0, 1, make([]byte, 2<<20))}, sig.ErrTooLarge},
 	}
+	piece := wire.Fragment{More: true, Data: wire.AppendEvent(nil, 0, 1, make([]byte, 1000))}.Append(nil)
+	cases = append(cases, []struct {
+		name   string
+		frames [][]byte
+		want   error
+	}{
+		{"pieces of what may not come in any", [][]byte{wire.Fragment{More: true, Data: connect.Append(nil)}.Append(nil)}, sig.ErrProtocol},
+		{"pieces within pieces", [][]byte{wire.Fragment{More: true, Data: piece}.Append(nil)}, sig.ErrProtocol},
+		{"an empty piece", [][]byte{piece, {byte(wire.TypeFragment)}}, sig.ErrProtocol},
+		{"pieces without end", slices.Repeat([][]byte{piece}, 2000), sig.ErrTooLarge},
+		{"pieces of a malformed envelope", [][]byte{
+			connect.Append(nil), wire.Fragment{More: true, Data: []byte{byte(wire.TypeEvent), 0x81}}.Append(nil), wire.Fragment{Data: []byte{0}}.Append(nil),
+		}, sig.ErrProtocol},
+	}...)
 	for _, c := range cases {
 		p := k.greet(srv.addr)
 		_ = p.sendFrames(c.frames...) // the server may hang up in the middle of it

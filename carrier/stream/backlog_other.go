@@ -1,0 +1,7 @@
+//go:build !linux && !darwin
+
+package stream
+
+import "syscall"
+
+func limitBacklog(syscall.RawConn, int) {}
