@@ -306,6 +306,7 @@ func (ir *inRoute) targets(rt *sig.Route) []outRef {
 // is the same for all with the same codec: it is built once and copied.
 func (ir *inRoute) forward(outs []outRef, flags wire.Flags, payload []byte) {
 	var built []byte
+	ir.sess.transcoded.codec = nil
 	for _, out := range outs {
 		to := out.or.link.current.Load()
 		switch {
@@ -335,20 +336,6 @@ func (ir *inRoute) forward(outs []outRef, flags wire.Flags, payload []byte) {
 		}
 		g.added(out.or, flags, len(payload), len(g.buf)-start)
 	}
-}
-
-// transcode forwards to a peer with another codec, or other features. What
-// cannot be expressed in the codec is a loss for that peer, and announced.
-func (ir *inRoute) transcode(out outRef, to *session, flags wire.Flags, payload []byte) {
-	data, err := to.encoded(payload, ir.sess.codec)
-	if err != nil || len(data)+eventOverhead > to.maxFrame {
-		out.g.lost(to, out.or, ir.next-1, 1)
-		return
-	}
-	out.g.begin(to, out.or, ir.next-1)
-	start := len(out.g.buf)
-	out.g.buf = appendEventFrame(out.g.buf, flags, out.or.id, data)
-	out.g.added(out.or, flags, len(data), len(out.g.buf)-start)
 }
 
 // forwardOffline keeps an event for an upstream that is not connected.

@@ -85,6 +85,7 @@ type session struct {
 	scratch    []byte                   // the envelope being relayed
 	asks       wire.Request             // the last one taken in
 	answers    wire.Reply               // the same
+	transcoded transcoded               // the event being forwarded
 	woken      bool                     // this batch has brought something for other goroutines
 	partial    []byte                   // an envelope of which pieces have come, with room for its length; nil: none
 
