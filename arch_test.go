@@ -79,6 +79,7 @@ var secured = []string{"carrier", "carrier/stream", "carrier/certs"}
 
 // testLibraries may be imported by every test and by the suites for tests.
 var testLibraries = []string{
+	"github.com/prometheus/common",
 	"github.com/stretchr/testify",
 	"github.com/rogpeppe/go-internal",
 	"go.uber.org/goleak",

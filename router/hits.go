@@ -62,6 +62,15 @@ var limitNames = [limitCount]string{
 	LimitPositions: "positions",
 }
 
+// AllLimits lists them.
+func AllLimits() []Limit {
+	all := make([]Limit, limitCount)
+	for i := range all {
+		all[i] = Limit(i)
+	}
+	return all
+}
+
 // String is the limit's name in the configuration file, as "connections_per_ip".
 func (l Limit) String() string {
 	if l < limitCount {

@@ -197,7 +197,8 @@ type checked struct {
 	Return    string            `json:"uplink_return"` // "0s": never
 	Limits    []checkedLimit    `json:"limits"`
 	LimitsFor []checkedSpecial  `json:"limits_for"`
-	Policy    *checkedPolicy    `json:"policy"` // null: everybody may do everything
+	Metrics   string            `json:"metrics"` // where they are served; "": nowhere
+	Policy    *checkedPolicy    `json:"policy"`  // null: everybody may do everything
 
 	hasPolicy bool
 }
@@ -232,7 +233,8 @@ type checkedLimit struct {
 // effective is the configuration with everything filled in.
 func effective(c *config.Config) checked {
 	out := checked{
-		Name: routerName(c.Name), Drain: c.DrainTime().String(),
+		Metrics: c.Metrics.Address(),
+		Name:    routerName(c.Name), Drain: c.DrainTime().String(),
 		Log:    checkedLog{cmp.Or(string(c.Log.Level), "info"), cmp.Or(string(c.Log.Format), "text")},
 		Listen: []checkedListener{}, Uplink: []checkedListener{}, LimitsFor: []checkedSpecial{}, hasPolicy: c.Access() != nil,
 	}
@@ -347,6 +349,9 @@ func describe(w io.Writer, file string, c checked) error {
 	}
 	if !c.hasPolicy {
 		fmt.Fprintf(tw, "policy\tnone: everybody who gets a connection may do everything\n")
+	}
+	if c.Metrics != "" {
+		fmt.Fprintf(tw, "metrics\thttp://%s/metrics\n", c.Metrics)
 	}
 	fmt.Fprintf(tw, "\nlimits\n")
 	for _, l := range c.Limits {

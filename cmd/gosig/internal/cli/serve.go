@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/cmd/gosig/internal/config"
+	"github.com/gosig/gosig/cmd/gosig/internal/metrics"
 	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/router"
 	"github.com/gosig/gosig/sig"
@@ -39,6 +41,8 @@ type server struct {
 	// entrances are the addresses of the listeners, in the order of the
 	// configuration; set before anybody is accepted.
 	entrances []string
+	metrics   *metrics.Server // nil: none are served
+	draining  atomic.Bool
 }
 
 func runServe(ctx context.Context, a *app, c *config.Config) error {
@@ -71,16 +75,25 @@ func (s *server) start(ctx context.Context) error {
 	}
 	// All or none: no client is accepted while a later address may fail.
 	var listeners []carrier.Listener
+	abandon := func(err error) error {
+		for _, open := range listeners {
+			_ = open.Close() // the error to report is the other one
+		}
+		return err
+	}
 	for _, l := range s.conf.Listen {
 		ln, err := s.listen(ctx, l)
 		if err != nil {
-			for _, open := range listeners {
-				_ = open.Close() // the error to report is the other one
-			}
-			return err
+			return abandon(err)
 		}
 		listeners = append(listeners, ln)
 		s.entrances = append(s.entrances, ln.Addr())
+	}
+	if err := s.uplink(codecs); err != nil {
+		return abandon(err)
+	}
+	if err := s.serveMetrics(ctx); err != nil {
+		return abandon(err)
 	}
 	for _, ln := range listeners {
 		if _, err := fmt.Fprintf(s.std.Out, "listening %s\n", ln.Addr()); err != nil {
@@ -89,7 +102,7 @@ func (s *server) start(ctx context.Context) error {
 		s.log.Info("listening", "address", ln.Addr())
 		s.wg.Go(func() { s.serve(ln) }) // ends when the router is shut down
 	}
-	return s.uplink(codecs)
+	return nil
 }
 
 // limitsFor are the limits that a client has for where it came in, or who it is.
@@ -119,6 +132,7 @@ func (s *server) serve(ln carrier.Listener) {
 
 // drain lets connections end in order as long as the configuration allows.
 func (s *server) drain() {
+	s.draining.Store(true)
 	limit := s.conf.DrainTime()
 	s.log.Info("draining", "at_most", limit)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -142,6 +156,9 @@ func (s *server) end() {
 	}
 	_ = s.reg.Close()
 	s.wg.Wait()
+	if s.metrics != nil {
+		_ = s.metrics.Close() // last: until then it says that the router is draining
+	}
 	s.log.Info("ended")
 }
 

@@ -21,6 +21,7 @@ type serveFlags struct {
 	name      string
 	codecs    []string
 	drain     time.Duration
+	metrics   string
 	logLevel  string
 	logFormat string
 	tls       config.TLS
@@ -79,6 +80,9 @@ func newServe(a *app) *cobra.Command {
 
 			  gosig serve --config /etc/gosig.toml --log-format json
 
+			  gosig serve --listen ` + DefaultAddress + ` --metrics 127.0.0.1:9465
+			  curl -s http://127.0.0.1:9465/metrics | grep limit_hits
+
 			  # an edge router
 			  gosig serve --listen ` + DefaultAddress + ` --uplink tls://central.example:7466`),
 		Args: args(0, 0, "none; say where to listen with --listen"),
@@ -105,6 +109,7 @@ func newServe(a *app) *cobra.Command {
 	fs.StringVar(&f.name, "name", "", "how this router introduces itself (default the host's name)")
 	codecFlag(cmd, &f.codecs, "codecs to accept (default cbor,json,raw)")
 	fs.DurationVar(&f.drain, "drain", config.DefaultDrain, "how long connections may end in order")
+	fs.StringVar(&f.metrics, "metrics", "", "serve metrics for Prometheus at http://HOST:PORT/metrics, with /healthz and /readyz; :PORT is this host only (default nowhere)")
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	completesAddress(cmd, "listen", "uplink")
@@ -146,6 +151,9 @@ func (f *serveFlags) merge(cmd *cobra.Command) (*config.Config, error) {
 	}
 	if given("drain") {
 		c.Drain = config.NewDuration(f.drain)
+	}
+	if given("metrics") {
+		c.Metrics.Listen = f.metrics
 	}
 	if given("log-level") {
 		c.Log.Level = config.Level(f.logLevel)

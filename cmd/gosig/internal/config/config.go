@@ -12,9 +12,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -36,8 +39,9 @@ type Config struct {
 	Listen []Listener `toml:"listen"`
 	// Uplink makes this an edge router: its senders and subscriptions become
 	// part of another router's.
-	Uplink *Uplink `toml:"uplink"`
-	Limits Limits  `toml:"limits"`
+	Uplink  *Uplink `toml:"uplink"`
+	Metrics Metrics `toml:"metrics"`
+	Limits  Limits  `toml:"limits"`
 	// LimitsFor are the limits of some clients, where those are not Limits or
 	// their listener's; see [Config.Special].
 	LimitsFor []SpecialLimits `toml:"limits_for"`
@@ -87,6 +91,29 @@ func (c *Config) DrainTime() time.Duration {
 		return c.Drain.Duration
 	}
 	return DefaultDrain
+}
+
+// Metrics says where metrics are served, by HTTP; see [Metrics.Address].
+type Metrics struct {
+	Listen string `toml:"listen"` // "" is nowhere; without a host it is this one only
+}
+
+// Address is where to listen, with a host.
+func (m Metrics) Address() string {
+	if strings.HasPrefix(m.Listen, ":") {
+		return "127.0.0.1" + m.Listen
+	}
+	return m.Listen
+}
+
+func (m Metrics) validate(k *checker) {
+	if m.Listen == "" {
+		return
+	}
+	_, port, err := net.SplitHostPort(m.Address())
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+		k.fail("metrics.listen", "metrics.listen: %q is no host and port; write it like 127.0.0.1:9465", m.Listen)
+	}
 }
 
 // Log says what is logged, and how, on standard error.

@@ -66,8 +66,9 @@ return = "30s"
 func TestParseBadSaysWhere(t *testing.T) {
 	for _, row := range []struct{ name, text, want string }{
 		{"unknown key", "name = \"a\"\nnmae = \"b\"\n", `f:2: unknown key "nmae"; known here: name,`},
-		{"unknown table", "[metrics]\nport = 1\n", `f:1: unknown key "metrics"; known here: name,`},
+		{"unknown table", "[telemetry]\nport = 1\n", `f:1: unknown key "telemetry"; known here: name,`},
 		{"unknown key of a listener", "[[listen]]\nurl = \"tcp://a:1\"\nport = 1\n", `f:3: unknown key "listen.port"; known here: url, tls`},
+		{"metrics nowhere", "[metrics]\nlisten = \"localhost\"\n", `f:2: metrics.listen: "localhost" is no host and port`},
 		{"unknown limit", "\n[limits]\nframes = 1\n", `f:3: unknown key "limits.frames"; known here: `},
 		{"no TOML", "name = \n", `f:1: `},
 		{"wrong kind", "name = 3\n", `f:1: name`},

@@ -43,6 +43,7 @@ func (c *Config) validate(file string, at lines) error {
 	k.check("log.level", err)
 	k.check("log.format", c.Log.Format.Validate())
 	k.check("drain", c.Drain.err)
+	c.Metrics.validate(k)
 	c.Limits.validate(k)
 	c.validateSpecial(k)
 	c.validateCodecs(k)
@@ -165,7 +166,8 @@ func SchemeOf(addr string) (string, error) {
 
 // knownKeys are what a file may say, for the hint at a mistyped one.
 var knownKeys = map[string][]string{
-	"":              append([]string{"name", "codecs", "drain", "log", "listen", "uplink", "limits", "limits_for", "policy", "shadow_policy", "audit", "admit_anonymous", "trusted_wires", "insecure"}, policyKeys...),
+	"":              append([]string{"name", "codecs", "drain", "log", "listen", "uplink", "metrics", "limits", "limits_for", "policy", "shadow_policy", "audit", "admit_anonymous", "trusted_wires", "insecure"}, policyKeys...),
+	"metrics":       {"listen"},
 	"log":           {"level", "format"},
 	"listen":        {"url", "tls", "psk_file", "limits"},
 	"listen.tls":    {"cert", "key", "ca"},
