@@ -2,24 +2,156 @@ package router
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/gosig/gosig/acl"
 	"github.com/gosig/gosig/sig"
-	"github.com/gosig/gosig/wire"
 )
 
-// accessState is who may connect to a server, and what they may do.
-type accessState struct {
-	opts AccessOptions
+// policy is who may connect to a server and what they may do. What one peer may
+// do is bound to its link once, as [access], and anew when the policy changes. The
+// client links of the same registry, its uplinks, fall under it as well.
+type policy struct {
+	opts  AccessOptions
+	audit auditor
 
-	mu     sync.Mutex
-	proofs Authenticator // nil: what the carriers prove
+	changes atomic.Uint64 // of the authorizer, each counted when all links are bound to it
+
+	// applying makes a change of the policy, and what it ends, one step.
+	applying sync.Mutex
+
+	mu         sync.Mutex
+	proofs     Authenticator  // nil: what the carriers prove
+	authorizer acl.Authorizer // nil: everything is allowed
+	shadow     acl.Authorizer // nil: none
+	report     func(AuditRecord)
 }
 
-func (a *accessState) authenticator() Authenticator {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.proofs
+func (p *policy) authenticator() Authenticator {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.proofs
+}
+
+// open reports whether an authorizer allows everything, so that nobody has to
+// ask it.
+func open(a acl.Authorizer) bool {
+	if a == nil {
+		return true
+	}
+	_, ok := a.(acl.Open)
+	return ok
+}
+
+// access is what the peer of a link may do, under one policy. It is immutable. A
+// nil access allows everything.
+type access struct {
+	policy *policy
+	who    acl.Principal
+	rights acl.Rights // nil: everything
+	// observesAll: there is no sender that it may not know of.
+	observesAll bool
+	shadow      acl.Rights // nil: none
+	report      func(AuditRecord)
+}
+
+// grant binds what a principal may do to a link. The last call for a link is made
+// after the last change of the policy, and so it has what is in force. A nil
+// policy allows everything.
+func (p *policy) grant(l *link, who acl.Principal) {
+	if p == nil {
+		l.access.Store(nil)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	acc := &access{policy: p, who: who, observesAll: true}
+	if !open(p.authorizer) {
+		acc.rights = p.authorizer.For(who)
+		d, f := acc.rights.Subscribe(sig.Pattern{Sender: sig.Any, Event: sig.EventConnect})
+		acc.observesAll = d.Allowed && f.Whole()
+	}
+	if p.shadow != nil {
+		acc.shadow, acc.report = p.shadow.For(who), p.report
+	}
+	l.access.Store(acc)
+}
+
+// restricted reports whether anything may be forbidden.
+func (a *access) restricted() bool { return a != nil && a.rights != nil }
+
+// seesAll reports whether there is no sender that the peer may not know of.
+func (a *access) seesAll() bool { return a == nil || a.observesAll }
+
+// may reports whether something is allowed, without a word to anybody: it is
+// nothing that the peer has tried to do.
+func (a *access) may(verb acl.Verb, sender, name sig.Name) bool {
+	return !a.restricted() || a.rights.Decide(verb, sender, name).Allowed
+}
+
+// anyName stands for all events or methods of a sender: no rule speaks of it but
+// those whose name is "**".
+const anyName sig.Name = "~/~/~/~/~/~"
+
+// decide decides what a peer tries to do.
+func (a *access) decide(verb acl.Verb, sender, name sig.Name) acl.Decision {
+	if !a.restricted() {
+		return acl.Decision{Allowed: true, Reason: acl.Program, Question: acl.Question{Verb: verb, Sender: sender, Name: name}}
+	}
+	d := a.rights.Decide(verb, sender, name)
+	if name == anyName {
+		d.Question.Name = sig.Any
+	}
+	return d
+}
+
+// mayConnect decides whether a peer may connect a sender: emit each of its events
+// and answer each of its methods. A default handler, and a sender that declares
+// nothing, need a rule about all names.
+func (a *access) mayConnect(name sig.Name, events, methods []string, fallback bool) acl.Decision {
+	for _, e := range events {
+		if d := a.decide(acl.Emit, name, sig.Name(e)); !d.Allowed {
+			return d
+		}
+	}
+	for _, m := range methods {
+		if d := a.decide(acl.Respond, name, sig.Name(m)); !d.Allowed {
+			return d
+		}
+	}
+	switch {
+	case fallback:
+		return a.decide(acl.Respond, name, anyName)
+	case len(events)+len(methods) > 0:
+		return acl.Decision{Allowed: true, Question: acl.Question{Verb: acl.Emit, Sender: name}}
+	}
+	if d := a.decide(acl.Emit, name, anyName); d.Allowed {
+		return d
+	}
+	return a.decide(acl.Respond, name, anyName)
+}
+
+// mayAsk reports whether the peer may ask the sender anything at all.
+func (a *access) mayAsk(s *sig.Sender, methods []sig.Name, fallback bool) (allowed []sig.Name, any bool) {
+	for _, m := range methods {
+		if a.may(acl.Request, s.Name(), m) {
+			allowed = append(allowed, m)
+		}
+	}
+	return allowed, len(allowed) > 0 || fallback && a.may(acl.Request, s.Name(), anyName)
+}
+
+// subscription decides about a pattern that the peer subscribes to, and returns
+// which routes may go to it; nil is all.
+func (a *access) subscription(p sig.Pattern) (acl.Decision, func(*sig.Route) bool) {
+	if !a.restricted() {
+		return acl.Decision{Allowed: true, Question: acl.Question{Verb: acl.Subscribe, Sender: p.Sender, Name: p.Event}}, nil
+	}
+	d, f := a.rights.Subscribe(p)
+	if d.Allowed && f.Whole() {
+		return d, nil
+	}
+	return d, func(rt *sig.Route) bool { return f.Passes(rt.Sender().Name(), rt.Name()) }
 }
 
 // samePrincipal reports whether two connections are of the same principal, proved
@@ -27,65 +159,4 @@ func (a *accessState) authenticator() Authenticator {
 // anonymous one.
 func samePrincipal(a, b acl.Principal) bool {
 	return !a.Anonymous() && a.ID == b.ID && a.Method == b.Method
-}
-
-// features are what the server offers in a handshake.
-func (r *ServerRouter) features() wire.Features {
-	f := r.node.features()
-	if r.access.authenticator() != nil {
-		f |= wire.FeatureAuth
-	}
-	return f
-}
-
-// SetAuthenticator exchanges the authenticator; nil asks nobody for a proof. It
-// ends connections that were let in by a proof which the new one does not accept,
-// and returns how many those were. Connections that their carrier has proved, and
-// anonymous ones, stay.
-func (r *ServerRouter) SetAuthenticator(a Authenticator) (ended int) {
-	r.access.mu.Lock()
-	r.access.proofs = a
-	r.access.mu.Unlock()
-	r.audit.tell(AuditRecord{Kind: AuditPolicy, Reason: "the authenticator was exchanged"})
-	return r.disconnect(errWithdrawn, r.withdrawn)
-}
-
-var errWithdrawn = sig.NewError(sig.CodeDenied, "the credential of this connection is no longer accepted")
-
-// withdrawn reports whether the proof that a connection was let in by is not
-// accepted any more.
-func (r *ServerRouter) withdrawn(sc *serverConn) bool {
-	if sc.proof.ID == "" {
-		return false
-	}
-	a := r.access.authenticator()
-	return a == nil || !a.Accepts(sc.proof)
-}
-
-// Disconnect ends the connections that which selects, tells them why by code
-// denied, and returns how many those were. which does not call the router.
-func (r *ServerRouter) Disconnect(reason string, which func(ClientInfo) bool) (ended int) {
-	return r.disconnect(sig.NewError(sig.CodeDenied, reason), func(sc *serverConn) bool { return which(sc.info) })
-}
-
-func (r *ServerRouter) disconnect(why *sig.Error, which func(*serverConn) bool) int {
-	var sessions []*session
-	r.mu.Lock()
-	for l, sc := range r.links {
-		if s := l.session(); s != nil && which(sc) {
-			sessions = append(sessions, s)
-		}
-	}
-	r.mu.Unlock()
-	for _, s := range sessions {
-		r.audit.tell(s.record(AuditRecord{Kind: AuditRevoked, Reason: why.Text}))
-	}
-	each(sessions, func(s *session) { s.expel(why) })
-	return len(sessions)
-}
-
-// record fills in what an audit record says of a connection.
-func (s *session) record(rec AuditRecord) AuditRecord {
-	rec.Principal, rec.Client, rec.Listener, rec.Address = s.principal, s.peerName, s.listener, s.address
-	return rec
 }

@@ -45,11 +45,11 @@ type proved struct {
 // is told.
 func (r *ServerRouter) authenticate(ctx context.Context, conn carrier.Conn, hello *greeting, listener string) (proved, error) {
 	p := proved{principal: r.identify(conn)}
-	a := r.access.authenticator()
+	a := r.policy.authenticator()
 	if a == nil {
 		return p, nil
 	}
-	c := &auth.Challenge{Private: private(conn, listener, r.access.opts.TrustedWires), Hello: sha256.Sum256(hello.frame)}
+	c := &auth.Challenge{Private: private(conn, listener, r.policy.opts.TrustedWires), Hello: sha256.Sum256(hello.frame)}
 	c.Binding, _ = carrier.ChannelBindingOf(conn)
 	methods := usable(a.Methods(), c)
 	if hello.Features&wire.FeatureAuth != 0 && len(methods) > 0 {
@@ -60,7 +60,7 @@ func (r *ServerRouter) authenticate(ctx context.Context, conn carrier.Conn, hell
 		p.verified = v
 		p.principal = acl.Principal{ID: v.ID, Method: v.Method, Groups: v.Groups}
 	}
-	if p.principal.Anonymous() && !r.access.opts.AdmitAnonymous {
+	if p.principal.Anonymous() && !r.policy.opts.AdmitAnonymous {
 		return p, r.authFailed(p, hello, conn, listener, missing(a.Methods(), methods))
 	}
 	return p, nil
@@ -69,10 +69,10 @@ func (r *ServerRouter) authenticate(ctx context.Context, conn carrier.Conn, hell
 // identify is who a client is by what its carrier has proved.
 func (r *ServerRouter) identify(conn carrier.Conn) acl.Principal {
 	id, _ := carrier.IdentityOf(conn)
-	if id.ID == "" || r.access.opts.Identify == nil {
+	if id.ID == "" || r.policy.opts.Identify == nil {
 		return provedBy(conn)
 	}
-	return r.access.opts.Identify(id)
+	return r.policy.opts.Identify(id)
 }
 
 // provedBy is who the carrier says the peer is.
@@ -143,7 +143,7 @@ func (r rejected) Error() string { return r.method + ": " + r.err.Error() }
 func (r *ServerRouter) authFailed(p proved, hello *greeting, conn carrier.Conn, listener string, err error) error {
 	r.stats.authFailures.Add(1)
 	r.log.Warn("authentication failed", "listener", listener, "peer", conn.RemoteAddr(), "client", bounded(hello.Name), "error", err)
-	r.audit.tell(AuditRecord{
+	r.audit().tell(AuditRecord{
 		Kind: AuditAuthFailed, Principal: p.principal, Client: hello.Name, Listener: listener, Address: conn.RemoteAddr(), Reason: err.Error(),
 	})
 	var no rejected

@@ -246,6 +246,7 @@ func (l *link) kept() uint64 {
 func (r *ClientRouter) serve(s *session) error {
 	l := r.link
 	r.stats.accepted.Add(1)
+	l.underPolicy(s)
 	l.open(s)
 	if l.node.isServer() { // perhaps not yet when it sent its HELLO
 		s.reintroduce()

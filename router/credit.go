@@ -123,6 +123,9 @@ func (s *session) onCredit(e *wire.Credit) error {
 	l := s.link
 	l.mu.Lock()
 	or := l.byRoute[e.Route]
+	if or != nil && !or.of.known.Load() {
+		or = nil // not announced there, or no longer
+	}
 	ok := or == nil || or.creditLocked(int(e.Count)) // nil: the sender has left meanwhile
 	l.mu.Unlock()
 	if !ok {

@@ -11,7 +11,10 @@ import (
 // onSubscribe takes in a pattern that a client wants events of.
 func (s *session) onSubscribe(e *wire.Subscribe) error {
 	p := sig.Pattern{Sender: sig.Name(e.Sender), Event: sig.Name(e.Event)}
+	s.granting.Lock()
+	defer s.granting.Unlock()
 	err := p.Validate()
+	var pass func(*sig.Route) bool
 	switch {
 	case err != nil:
 	case hasPattern(s.wants, p):
@@ -19,18 +22,23 @@ func (s *session) onSubscribe(e *wire.Subscribe) error {
 	case len(s.wants) >= s.link.limits.Subscriptions:
 		err = sig.NewError(sig.CodeLimit, fmt.Sprintf("Subscriptions: one connection may have %d", s.link.limits.Subscriptions))
 		s.hit(LimitSubscriptions)
+	default:
+		pass, err = s.maySubscribe(p)
 	}
 	if err != nil {
 		s.link.stats.refusals.log(s.link.log, slog.LevelWarn, "subscription refused", "peer", s.describe(), "sender", e.Sender, "event", e.Event, "error", err)
-		s.link.send(s, wire.Refused{
-			About: wire.TypeSubscribe, Sender: e.Sender, Event: e.Event,
-			Code: uint16(sig.CodeOf(err)), Text: bounded(sig.AsError(err).Text),
-		}.Append(nil))
+		s.refuseSubscription(p, sig.AsError(err))
 		return nil
 	}
 	put(&s.wants, p, struct{}{})
-	s.link.bridge.Subscribe(p)
+	s.link.bridge.SubscribeWhere(p, pass)
 	return nil
+}
+
+func (s *session) refuseSubscription(p sig.Pattern, err *sig.Error) {
+	s.link.send(s, wire.Refused{
+		About: wire.TypeSubscribe, Sender: string(p.Sender), Event: string(p.Event), Code: uint16(err.Code), Text: bounded(err.Text),
+	}.Append(nil))
 }
 
 func hasPattern(set map[sig.Pattern]struct{}, p sig.Pattern) bool {
@@ -42,6 +50,8 @@ func hasPattern(set map[sig.Pattern]struct{}, p sig.Pattern) bool {
 // client may not have known.
 func (s *session) onUnsubscribe(e *wire.Unsubscribe) error {
 	p := sig.Pattern{Sender: sig.Name(e.Sender), Event: sig.Name(e.Event)}
+	s.granting.Lock()
+	defer s.granting.Unlock()
 	if hasPattern(s.wants, p) {
 		delete(s.wants, p)
 		s.link.bridge.Unsubscribe(p)

@@ -36,6 +36,8 @@ type link struct {
 	refuse  bool // offline: refuse what is emitted instead of keeping it
 	// credentials are a client's, for a server that asks.
 	credentials credentials
+	desk        *adminDesk             // of a server
+	access      atomic.Pointer[access] // what the peer may do
 	inbound     inQueue
 	running     runIn          // of the handler goroutine: the run being delivered
 	group       sync.WaitGroup // handlers, writers and requests of all sessions
@@ -69,6 +71,9 @@ type announced struct {
 	left     bool // has disconnected while offline; kept for what it had emitted
 	reason   string
 	nth      uint64 // in the order of announcing
+	key      string // of the view that the peer has of it; "": none
+	// withdrawn counts how often it was taken back on this connection.
+	withdrawn uint64
 }
 
 func newLink(n *node, role wire.Role, limits Limits, codecs []codec.Codec, log *slog.Logger, stats *counters) *link {
@@ -353,10 +358,15 @@ func (l *link) Request(ctx context.Context, s *sig.Sender, method sig.Name, data
 // announceLocked announces a sender. One that is too large for the peer to take
 // in is unknown there, which is logged.
 func (s *session) announceLocked(a *announced, fresh bool) {
-	p := a.sender.Presence()
+	v := s.viewOf(a.sender)
+	if a.key = v.key(); !v.shown {
+		a.numbered = false
+		a.known.Store(false)
+		return
+	}
 	frame := wire.Connect{
-		Sender: a.info.number, Route: a.info.base, Epoch: a.sender.Epoch(),
-		Name: string(p.Sender), Events: texts(p.Events), Requests: texts(p.Requests), Default: p.Default, Fresh: fresh,
+		Sender: a.info.number, Route: a.info.base, Epoch: a.sender.Epoch(), Name: string(a.sender.Name()),
+		Events: v.events, Requests: v.requests, Default: v.fallback, Fresh: fresh, Hidden: v.hidden,
 	}.Append(nil)
 	a.numbered = len(frame) <= s.maxFrame && !a.info.numberless
 	a.known.Store(a.numbered)
@@ -364,12 +374,12 @@ func (s *session) announceLocked(a *announced, fresh bool) {
 		or.turn.Store(0)
 	}
 	if a.info.numberless {
-		s.link.log.Error("sender not announced: all numbers of routes are in use", "sender", p.Sender, "peer", s.describe(), "events", len(p.Events))
+		s.link.log.Error("sender not announced: all numbers of routes are in use", "sender", a.sender.Name(), "peer", s.describe(), "events", len(v.events))
 		return
 	}
 	if !a.numbered {
 		s.link.log.Error("sender not announced: its declarations are larger than the peer's largest frame",
-			"sender", p.Sender, "peer", s.describe(), "bytes", len(frame), "MaxFrame", s.maxFrame)
+			"sender", a.sender.Name(), "peer", s.describe(), "bytes", len(frame), "MaxFrame", s.maxFrame)
 		return
 	}
 	s.controlLocked(frame)

@@ -37,6 +37,8 @@ type node struct {
 	gaps    gapMemory
 
 	restless restless
+
+	policy atomic.Pointer[policy] // that uplinks fall under; nil: none
 }
 
 // nodes finds the node of a registry while a router holds it.

@@ -48,8 +48,9 @@ func (l *link) open(s *session) {
 func (l *link) openLocked(s *session) (waited []*outRoute) {
 	l.sess = s
 	s.catchUpLocked()
-	items := l.offline.empty()
+	items := l.permitted(l.offline.empty())
 	for _, a := range l.inOrder() {
+		a.withdrawn = 0
 		for _, or := range a.routes {
 			if len(or.sizes) > 0 {
 				waited = append(waited, or)

@@ -28,7 +28,7 @@ func (s *session) passOn(e *wire.Request, to *sig.Sender, owner *link) {
 		s.refuse(e.ID, sig.NewError(sig.CodeTooLarge, fmt.Sprintf("the payload has %d bytes", len(payload))))
 		return
 	}
-	a := &asked{to: next, sender: to, from: s, fromID: e.ID, since: s.now()}
+	a := &asked{to: next, sender: to, method: sig.Name(e.Method), from: s, fromID: e.ID, since: s.now()}
 	a.until = a.since.Add(s.patienceFor(e))
 	select {
 	case next.requests.slots <- struct{}{}:

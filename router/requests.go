@@ -88,14 +88,15 @@ func (t *requestTable) answered() {
 type asked struct {
 	id     uint64
 	to     *session
-	sender *sig.Sender
-	number uint32 // the peer's, of sender
+	sender *sig.Sender // nil: the router at the other end
+	number uint32      // the peer's, of sender
 
 	// For a caller of this process, which uses the record again.
 	reply   chan outcome // capacity 1: whoever takes the entry from the table sends the one outcome
 	payload []byte
 
 	// Passed on.
+	method sig.Name
 	from   *session // for this peer; nil: for a caller of this process
 	fromID uint64
 	since  time.Time // when it came
@@ -125,6 +126,12 @@ func (a *asked) free() {
 // request asks the peer and waits for the answer, the context, or the end of
 // the sender or the connection.
 func (s *session) request(ctx context.Context, to *sig.Sender, method sig.Name, data any) (any, error) {
+	return s.requestTo(ctx, to, to.Name(), to.Done(), method, data)
+}
+
+// requestTo is request of a sender, or of the router at the other end if to is
+// nil. It gives up when gone is closed.
+func (s *session) requestTo(ctx context.Context, to *sig.Sender, name sig.Name, gone <-chan struct{}, method sig.Name, data any) (any, error) {
 	a := records.Get().(*asked)
 	defer a.free()
 	a.to, a.sender = s, to
@@ -147,9 +154,9 @@ func (s *session) request(ctx context.Context, to *sig.Sender, method sig.Name, 
 	case o := <-a.reply:
 		return o.payload, o.err
 	case <-ctx.Done():
-		err = ctxError(ctx, fmt.Sprintf("%s of %s", method, to.Name()))
-	case <-to.Done():
-		err = sig.NewError(sig.CodeConnectionLost, quoted(to.Name()))
+		err = ctxError(ctx, fmt.Sprintf("%s of %s", method, name))
+	case <-gone:
+		err = sig.NewError(sig.CodeConnectionLost, quoted(name))
 	}
 	if !t.drop(a) { // both are ready: it was answered before
 		o := <-a.reply
@@ -251,9 +258,13 @@ const requestOverhead = 1 + 10 + 5 + 10 + 2 + 255
 
 // ask enters a request in the table. alone says that it is the only one.
 func (s *session) ask(a *asked) (alone bool, err error) {
-	ps := s.announcedAs(a.sender)
-	if ps == nil {
-		return false, sig.NewError(sig.CodeConnectionLost, quoted(a.sender.Name()))
+	a.number = routerNumber
+	if a.sender != nil {
+		ps := s.announcedAs(a.sender)
+		if ps == nil {
+			return false, sig.NewError(sig.CodeConnectionLost, quoted(a.sender.Name()))
+		}
+		a.number = ps.connect.Sender
 	}
 	t := &s.requests
 	t.mu.Lock()
@@ -262,7 +273,7 @@ func (s *session) ask(a *asked) (alone bool, err error) {
 		return false, sig.NewError(sig.CodeConnectionLost, s.describe())
 	}
 	t.last++
-	a.id, a.number = t.last, ps.connect.Sender
+	a.id = t.last
 	t.asked[a.id] = a
 	return len(t.asked) == 1, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/gosig/gosig/acl"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
@@ -91,7 +92,16 @@ func (s *session) connectPeer(ps *peerSender, next func(func())) error {
 		return sig.NewError(sig.CodeConnectionLost, s.describe())
 	}
 	e := &ps.connect
-	spec := sig.RemoteSpec{Events: names(e.Events), Requests: names(e.Requests), Default: e.Default, Fresh: e.Fresh, Epoch: e.Epoch}
+	if err := s.mayConnect(ps.claim()); err != nil {
+		if s.link.role == wire.RoleClient {
+			put(&s.denied, ps, struct{}{})
+			e.Fresh = false // by the time it may come
+		}
+		return err
+	}
+	spec := sig.RemoteSpec{
+		Events: names(e.Events), Requests: names(e.Requests), Default: e.Default, Fresh: e.Fresh, Hidden: e.Hidden, Epoch: e.Epoch,
+	}
 	sender, notice, err := s.link.bridge.Connect(sig.Name(e.Name), spec)
 	if err != nil {
 		if s.link.role == wire.RoleClient && errors.Is(err, sig.ErrNameTaken) {
@@ -122,6 +132,7 @@ func (s *session) adoptRoutes(ps *peerSender) {
 	for i, rt := range sender.Routes() {
 		ir := ps.routes[i]
 		rt.User().(*routeInfo).in.Store(ir)
+		ir.ended.Store(false) // it may have been kept out by a policy meanwhile
 		if l.early[rt] {
 			wanted = append(wanted, uint32(i))
 		} else {
@@ -159,6 +170,12 @@ func (s *session) takeOver(name sig.Name) bool {
 			continue
 		}
 		s.link.log.Info("sender taken over", "sender", name, "by", s.describe(), "from", o.describe())
+		if a := s.link.access.Load(); a != nil {
+			a.policy.audit.tell(s.record(AuditRecord{
+				Kind: AuditTakeover, Reason: fmt.Sprintf("%q, from %s", name, o.describe()),
+				Decision: acl.Decision{Allowed: true, Question: acl.Question{Verb: acl.Emit, Sender: name}},
+			}))
+		}
 		return true
 	}
 	return false
@@ -180,11 +197,20 @@ func (s *session) evict(which func(*sig.Sender) bool, why *sig.Error) bool {
 	if found == nil {
 		return false
 	}
-	if deliver := s.release(found, why); deliver != nil {
+	s.evictLocked(found, why, why)
+	return true
+}
+
+// evictLocked is evict of one sender, with what others are told of it and what
+// the peer is. Call it with s.peers held.
+func (s *session) evictLocked(ps *peerSender, why, told *sig.Error) {
+	l := s.link
+	if deliver := s.release(ps, why); deliver != nil {
 		l.inbound.task(deliver)
 	}
-	l.send(s, wire.Disconnect{Sender: found.connect.Sender, Code: uint16(why.Code), Reason: bounded(why.Text), Yours: true}.Append(nil))
-	return true
+	if l.role == wire.RoleServer {
+		l.send(s, wire.Disconnect{Sender: ps.connect.Sender, Code: uint16(told.Code), Reason: bounded(told.Text), Yours: true}.Append(nil))
+	}
 }
 
 // release takes the sender out of the registry and returns what is left to do:
@@ -232,6 +258,7 @@ func (s *session) onDisconnect(e *wire.Disconnect) error {
 	}
 	s.peers.Lock()
 	ps.left = true
+	delete(s.denied, ps)
 	if s.shadows[sig.Name(ps.connect.Name)] == ps {
 		delete(s.shadows, sig.Name(ps.connect.Name))
 	}
@@ -271,6 +298,7 @@ func (s *session) onConnected(e *wire.Connected) error {
 		want[i] = true
 	}
 	for i, or := range a.routes {
+		or.askedFor(want[i])
 		l.bridge.Want(or.rt, want[i])
 	}
 	return nil
@@ -284,6 +312,9 @@ func (s *session) onWant(e *wire.Want) error {
 	or := l.byRoute[e.Route]
 	if l.leaving == s {
 		or = nil // the next connection says it anew
+	}
+	if or != nil {
+		or.asked = e.On
 	}
 	if or != nil && e.On {
 		or.turn.Store(e.Turn)

@@ -1,10 +1,12 @@
 package router
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
 
+	"github.com/gosig/gosig/acl"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
@@ -15,7 +17,8 @@ func (s *session) onRequest(e *wire.Request) error {
 	l.mu.Lock()
 	a := l.byNumber[e.Sender]
 	l.mu.Unlock()
-	if a == nil || a.left {
+	router := e.Sender == routerNumber
+	if !router && (a == nil || a.left || !a.known.Load()) { // what was not announced does not exist
 		s.refuse(e.ID, sig.NewError(sig.CodeNoSender, "it has left"))
 		return nil
 	}
@@ -38,11 +41,22 @@ func (s *session) onRequest(e *wire.Request) error {
 		s.refuse(e.ID, sig.NewError(sig.CodeBusy, fmt.Sprintf("PendingRequests: one connection may have %d under way", n)))
 		return nil
 	}
-	if owner, ok := bridgeLink(a.sender); ok {
-		s.passOn(e, a.sender, owner)
+	if router {
+		return s.onAdmin(e)
+	}
+	under := l.access.Load()
+	if err := s.mayRequest(under, e, a.sender); err != nil {
+		s.refuse(e.ID, err)
 		return nil
 	}
-	s.serve(e, a.sender)
+	if owner, ok := bridgeLink(a.sender); ok {
+		s.passOn(e, a.sender, owner)
+	} else {
+		s.serve(e, a.sender)
+	}
+	if l.access.Load() != under { // the policy has changed, and may have looked before this was there
+		s.reviewRequests()
+	}
 	return nil
 }
 
@@ -66,19 +80,34 @@ type served struct {
 	data   ownPayload
 	reply  any
 	err    error
+
+	verb     acl.Verb // by which the peer may do this,
+	asks     sig.Name // with this sender
+	denied   bool     // it may no longer, and has been told; the table's lock guards it
+	answered func(error)
 }
 
 // serve has a worker run the handler, whose context ends with the connection.
 func (s *session) serve(e *wire.Request, to *sig.Sender) {
+	r := s.newServed(e)
+	r.verb, r.asks = acl.Request, to.Name()
+	s.begin(r, s.ctx, to, e)
+}
+
+func (s *session) newServed(e *wire.Request) *served {
+	return &served{
+		of: s, id: e.ID, method: sig.Name(e.Method), err: errGoexit,
+		data: s.ownCopy(e.Payload),
+	}
+}
+
+// begin enters a request in the table and hands it to a worker.
+func (s *session) begin(r *served, ctx context.Context, to *sig.Sender, e *wire.Request) {
 	timeout := time.Duration(0)
 	if e.TimeoutMS < maxTimeoutMS {
 		timeout = time.Duration(e.TimeoutMS) * time.Millisecond
 	}
-	r := &served{
-		of: s, id: e.ID, method: sig.Name(e.Method), err: errGoexit,
-		data: s.ownCopy(e.Payload),
-	}
-	r.Begin(s.ctx, to, timeout)
+	r.Begin(ctx, to, timeout)
 	t := &s.requests
 	t.mu.Lock()
 	t.serving[e.ID] = r
@@ -106,8 +135,14 @@ func (r *served) answer() {
 	delete(t.serving, r.id)
 	t.answering++
 	last := len(t.serving) == 0
+	denied := r.denied
 	t.mu.Unlock()
-	s.queue(requestOverhead+len(e.Text)+len(e.Payload), last, e.Append)
+	if !denied {
+		s.queue(requestOverhead+len(e.Text)+len(e.Payload), last, e.Append)
+	}
+	if r.answered != nil {
+		r.answered(r.err)
+	}
 	if e.Code == wire.CodeOK && cap(e.Payload) <= keepPayload {
 		*scratch = e.Payload[:0]
 	}

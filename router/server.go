@@ -69,8 +69,8 @@ type ServerRouter struct {
 	carriers  *carrier.Set
 	log       *slog.Logger
 	onClient  func(ClientEvent)
-	access    accessState
-	audit     auditor
+	policy    policy
+	desk      *adminDesk
 	stats     counters
 	group     sync.WaitGroup  // accept loops and connections
 	telling   sync.Mutex      // OnClient is called by one at a time
@@ -119,9 +119,17 @@ func NewServerRouter(reg *sig.Registry, opts *ServerOptions) (*ServerRouter, err
 		perID: make(map[string]int), perIP: make(map[string]int), opening: openings{perIP: make(map[string]int)},
 	}
 	r.stats.reserve.bound = int64(limits.OutboundTotal)
-	r.access.opts, r.access.proofs = opts.Access, opts.Access.Authenticator
-	r.audit = auditor{take: opts.Access.Audit, dropped: &r.stats.auditDropped}
+	p := &r.policy
+	p.opts, p.proofs, p.authorizer = opts.Access, opts.Access.Authenticator, opts.Access.Authorizer
+	p.audit.take, p.audit.dropped = opts.Access.Audit, &r.stats.auditDropped
+	if r.desk, err = r.newAdminDesk(opts.Admin); err != nil {
+		return nil, fmt.Errorf("server router: %w", err)
+	}
 	r.node = joinNode(reg, opts.Name, true, limits)
+	if !open(p.authorizer) {
+		r.node.setPolicy(p, true)
+		r.reconsider()
+	}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.halted, r.halt = context.WithCancel(context.Background())
 	return r, nil
@@ -200,6 +208,7 @@ func (r *ServerRouter) Serve(ctx context.Context, l carrier.Listener) error {
 // stack has not grown by the handshake: there may be many that are idle.
 func (r *ServerRouter) connection(conn carrier.Conn, ip string, from *entrance) {
 	l := newLink(r.node, wire.RoleServer, from.limits, r.codecs, r.log, &r.stats)
+	l.desk = r.desk
 	s, sc, err := r.welcome(l, conn, from)
 	if err != nil {
 		r.stats.handshakesFailed.Add(1)
@@ -226,7 +235,7 @@ func (r *ServerRouter) run(l *link, s *session, sc *serverConn, listener string)
 		s.expel(errWithdrawn)
 	}
 	r.stats.accepted.Add(1)
-	r.audit.tell(s.record(AuditRecord{Kind: AuditAuthOK}))
+	r.audit().tell(s.record(AuditRecord{Kind: AuditAuthOK}))
 	r.log.Info("client connected", "client", s.describe(), "listener", listener, "codec", s.codec.ID())
 	r.tell(ClientEvent{Client: sc.info, Open: true})
 	unexpire := s.expire(sc.proof.Expires)
@@ -274,6 +283,7 @@ func (r *ServerRouter) welcome(l *link, conn carrier.Conn, from *entrance) (*ses
 		return nil, nil, err
 	}
 	s.allowance = sc.allowance
+	r.policy.grant(l, who.principal) // after the link can be found by whoever changes the policy
 	peers := reachable(hello.ID, hello.Name, hello.Features, hello.Nodes)
 	err = r.node.admit(l, peers)
 	if err == nil {
@@ -396,8 +406,10 @@ func (r *ServerRouter) Close() error {
 	r.node = nil
 	r.mu.Unlock()
 	if left {
-		r.audit.end()
+		n.setPolicy(&r.policy, false)
 		n.leave()
+		r.desk.reg.Close()
+		r.audit().end()
 	}
 	return nil
 }

@@ -97,6 +97,13 @@ type session struct {
 	wroteCut int               // bytes of it, if something may have had to be cut
 	shallow  bool              // the medium was asked to take little ahead of the line
 
+	// granting makes deciding about a pattern and subscribing to it one step. It
+	// guards wants, which is not the reader's alone.
+	granting sync.Mutex
+
+	denials denials
+	asking  askRights // of the reader alone
+
 	begins   begins
 	bySender map[*sig.Sender]*peerSender // guarded by link.mu
 
@@ -105,6 +112,7 @@ type session struct {
 	peers   sync.Mutex
 	over    bool                     // the session has ended: nothing is registered any more
 	shadows map[sig.Name]*peerSender // names that a local sender still holds
+	denied  map[*peerSender]struct{} // a server's senders that the policy here keeps out
 
 	requests requestTable
 	workers  workers

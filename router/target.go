@@ -29,6 +29,7 @@ type outRoute struct {
 	// Guarded by link.mu.
 	gone     bool   // the sender has left
 	wanted   bool   // by the peer
+	asked    bool   // a server has said so, whether or not it may have it
 	begun    uint64 // the latest event of this process when the peer began to want the route
 	number   uint64 // the peer's count of them: exact also when emitters overtake each other
 	reserved int    // places promised to EmitWait
@@ -75,12 +76,13 @@ func (s *session) push(or *outRoute, em *sig.Emission) (done bool, err error) {
 	switch {
 	case or.gone:
 		return true, sig.NewError(sig.CodeNotConnected, quoted(or.rt.Sender().Name()))
-	case !or.of.known.Load():
-		return true, nil // too large to be announced there, which was logged
 	case or.late(em.Seq()):
 		return true, nil
 	}
 	or.number++
+	if !or.of.known.Load() {
+		return true, nil // not announced there: too large, which was logged, or not its business
+	}
 	s.startRouteLocked(or, or.number)
 	if err != nil {
 		s.controlLocked(wire.Lost{Route: or.id, Count: 1, Reason: uint8(sig.LossBadPayload)}.Append(nil))
@@ -150,6 +152,13 @@ func appendEventFrame(batch []byte, flags wire.Flags, id uint32, payload []byte)
 	n := len(batch) - start - carrier.FrameOverhead
 	batch[start], batch[start+1], batch[start+2], batch[start+3] = byte(n>>24), byte(n>>16), byte(n>>8), byte(n)
 	return batch
+}
+
+// askedFor notes whether a server wants the route.
+func (or *outRoute) askedFor(on bool) {
+	or.link.mu.Lock()
+	defer or.link.mu.Unlock()
+	or.asked = on
 }
 
 // holdLocked accounts for a held-back event that goes out.

@@ -15,6 +15,7 @@ type Bridge struct {
 	senders  map[*Sender]struct{}
 	patterns map[Pattern]struct{}
 	closed   bool
+	choosy   Choosy // the peer, if it is one
 }
 
 // Peer is a router's side of a [Bridge].
@@ -62,6 +63,14 @@ type Refuser interface {
 	Refused(p Pattern) error
 }
 
+// Choosy is a [Peer] whose other side may not have every event that it wants.
+type Choosy interface {
+	// MayHave (locked) reports whether the other side may have the route's events,
+	// where it asks for them by [Bridge.Want]. It is asked once for each time that
+	// it begins to want them, see also [Bridge.Reconsider].
+	MayHave(rt *Route) bool
+}
+
 // Target receives the events of one route on behalf of a peer. Its methods can
 // be called from several goroutines at once.
 type Target interface {
@@ -83,6 +92,7 @@ type RemoteSpec struct {
 	Events, Requests []Name
 	Default          bool // it answers all other methods as well
 	Fresh            bool // it has emitted nothing yet
+	Hidden           bool // nobody here is told that it is there: no #connect, not in a list
 	Epoch            uint64
 }
 
@@ -94,6 +104,7 @@ func (r *Registry) Attach(p Peer) (*Bridge, error) {
 		return nil, NewError(CodeClosed, "the registry")
 	}
 	b := &Bridge{registry: r, peer: p, senders: make(map[*Sender]struct{}), patterns: make(map[Pattern]struct{})}
+	b.choosy, _ = p.(Choosy)
 	r.bridges = append(r.bridges, b)
 	for _, sl := range r.slots {
 		if sl.current != nil {
@@ -127,7 +138,7 @@ func (b *Bridge) Connect(name Name, spec RemoteSpec) (*Sender, *Notice, error) {
 		}
 		s.requests[method] = handler{}
 	}
-	s.bridge, s.anything, s.fresh, s.epoch = b, spec.Default, spec.Fresh, spec.Epoch
+	s.bridge, s.anything, s.fresh, s.epoch, s.hidden = b, spec.Default, spec.Fresh, spec.Epoch, spec.Hidden
 	r.mu.Lock()
 	if b.closed {
 		err = NewError(CodeClosed, "the bridge")
@@ -157,7 +168,12 @@ func (b *Bridge) Disconnect(s *Sender, reason string) *Notice {
 
 // Subscribe adds a pattern the peer wants events of. It is called once for each
 // distinct pattern.
-func (b *Bridge) Subscribe(p Pattern) {
+func (b *Bridge) Subscribe(p Pattern) { b.SubscribeWhere(p, nil) }
+
+// SubscribeWhere is Subscribe for those of the routes that pass; nil is all. It is
+// asked with the registry's lock held, must not block, and gives the same answer
+// for a route as long as the pattern is subscribed to.
+func (b *Bridge) SubscribeWhere(p Pattern, pass func(*Route) bool) {
 	r := b.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -168,15 +184,76 @@ func (b *Bridge) Subscribe(p Pattern) {
 	in := r.index.find(p)
 	alone := in.sole()
 	if in.bridges == nil {
-		in.bridges = make(map[*Bridge]struct{})
+		in.bridges = make(map[*Bridge]func(*Route) bool)
 	}
-	in.bridges[b] = struct{}{}
+	in.bridges[b] = pass
 	r.joined(in, b, alone)
 	r.eachRoute(p, func(rt *Route) {
+		if pass != nil && !pass(rt) {
+			return
+		}
 		was := rt.wanted()
 		b.link(rt)
 		rt.changedWanted(was)
 	})
+}
+
+// Refilter exchanges what SubscribeWhere lets pass of a pattern. Routes that pass
+// before and after are not touched.
+func (b *Bridge) Refilter(p Pattern, pass func(*Route) bool) {
+	r := b.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, have := b.patterns[p]; !have {
+		return
+	}
+	in := r.index.lookup(p)
+	before := in.bridges[b]
+	in.bridges[b] = pass
+	r.eachRoute(p, func(rt *Route) {
+		had, has := before == nil || before(rt), pass == nil || pass(rt)
+		if had == has {
+			return
+		}
+		was := rt.wanted()
+		if has {
+			b.link(rt)
+		} else if b.unlink(rt) {
+			b.peer.Detached(rt)
+		}
+		rt.changedWanted(was)
+	})
+}
+
+// Reconsider asks a [Choosy] peer again about all routes that it has begun to
+// want by Want, and ends its interest in those that it may no longer have.
+func (b *Bridge) Reconsider() {
+	r := b.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if b.choosy == nil || b.closed {
+		return
+	}
+	for _, sl := range r.slots {
+		if sl.current == nil {
+			continue
+		}
+		for _, rt := range sl.current.routes {
+			if l := rt.links[b]; l != nil && l.asked && !b.choosy.MayHave(rt) {
+				b.unask(rt, l)
+			}
+		}
+	}
+}
+
+// unask ends the interest that Want has begun.
+func (b *Bridge) unask(rt *Route, l *link) {
+	was := rt.wanted()
+	l.asked = false
+	if b.unlink(rt) {
+		b.peer.Detached(rt)
+	}
+	rt.changedWanted(was)
 }
 
 // Want adds or takes back the peer's interest in one route, beside its patterns.
@@ -187,21 +264,21 @@ func (b *Bridge) Want(rt *Route, on bool) {
 	if b.closed || rt.sender.gone.Load() || rt.sender.bridge == b {
 		return
 	}
-	was := rt.wanted()
 	if on {
+		was := rt.wanted()
 		b.ask(rt)
+		rt.changedWanted(was)
 	} else if l := rt.links[b]; l != nil && l.asked {
-		l.asked = false
-		if b.unlink(rt) {
-			b.peer.Detached(rt)
-		}
+		b.unask(rt, l)
 	}
-	rt.changedWanted(was)
 }
 
-// ask links the route if Want has not done so.
+// ask links the route if Want has not done so, and the peer may have it.
 func (b *Bridge) ask(rt *Route) {
 	if l := rt.links[b]; l != nil && l.asked {
+		return
+	}
+	if rt.sender.bridge == b || b.choosy != nil && !b.choosy.MayHave(rt) {
 		return
 	}
 	b.link(rt)
@@ -225,9 +302,13 @@ func (b *Bridge) unsubscribe(p Pattern, tell bool) {
 	}
 	delete(b.patterns, p)
 	in := r.index.lookup(p)
+	pass := in.bridges[b]
 	delete(in.bridges, b)
 	r.left(in, b)
 	r.eachRoute(p, func(rt *Route) {
+		if pass != nil && !pass(rt) {
+			return
+		}
 		was := rt.wanted()
 		if b.unlink(rt) && tell {
 			b.peer.Detached(rt)

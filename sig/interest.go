@@ -8,7 +8,7 @@ type interest struct {
 	class       class
 	node        *node
 	first, last *member
-	bridges     map[*Bridge]struct{}
+	bridges     map[*Bridge]func(*Route) bool // of the routes, those that pass; nil: all
 }
 
 // class orders local delivery: everything, broadcast, channel, specific (P3).

@@ -26,6 +26,10 @@ func (s *Sender) Presence() Presence {
 	}
 }
 
+// Hidden reports whether nobody here is to know that the sender is connected: the
+// other process may hear it or ask it, and not more.
+func (s *Sender) Hidden() bool { return s.hidden }
+
 // Senders lists who is connected, sorted by name.
 func (r *Registry) Senders() []Presence {
 	r.mu.RLock()
@@ -37,7 +41,7 @@ func (r *Registry) Senders() []Presence {
 func (r *Registry) present(pattern Name) []Presence {
 	var all []Presence
 	for name, sl := range r.slots {
-		if sl.current != nil && MatchName(pattern, name) {
+		if sl.current != nil && !sl.current.hidden && MatchName(pattern, name) {
 			all = append(all, sl.current.Presence())
 		}
 	}
@@ -49,7 +53,10 @@ func (r *Registry) present(pattern Name) []Presence {
 // fixed now, with the lock held, together with the change itself: a watch that
 // begins later sees the change in its snapshot.
 func (r *Registry) presenceEvent(s *Sender, event Name, reason string) func() {
-	subs := r.listeners(s.slot.name, event, reflect.TypeFor[Presence]())
+	var subs []*Subscription
+	if !s.hidden {
+		subs = r.listeners(s.slot.name, event, reflect.TypeFor[Presence]())
+	}
 	if len(subs) == 0 {
 		return func() {}
 	}

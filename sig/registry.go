@@ -143,8 +143,10 @@ func (r *Registry) link(rt *Route) {
 		for m := in.first; m != nil; m = m.next {
 			rt.locals.Add(1)
 		}
-		for b := range in.bridges {
-			b.link(rt)
+		for b, pass := range in.bridges {
+			if pass == nil || pass(rt) {
+				b.link(rt)
+			}
 		}
 	}
 	if rt.sender.bridge != nil && rt.wanted() {
@@ -154,6 +156,9 @@ func (r *Registry) link(rt *Route) {
 
 // undeclared warns of subscriptions to exact events that s will never emit (P2).
 func (r *Registry) undeclared(s *Sender) (warnings []Warning) {
+	if s.hidden {
+		return nil // what it declares is not all there is to know
+	}
 	r.index.literals(s.slot.name, func(in *interest) {
 		event := in.pattern.Event
 		if in.first != nil && !event.Reserved() && s.route(event) == nil {

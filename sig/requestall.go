@@ -22,7 +22,7 @@ const maxAsked = 64
 // RequestAll asks every connected sender whose name matches, all under the same
 // context, and returns when each has answered, failed or left, sorted by name.
 func (r *Registry) RequestAll(ctx context.Context, sender, method Name, data any) []Answer {
-	senders := r.matchingSenders(sender)
+	senders := slices.DeleteFunc(r.matchingSenders(sender), (*Sender).Hidden)
 	answers := make([]Answer, len(senders))
 	var wg sync.WaitGroup
 	permits := make(chan struct{}, maxAsked) // one for each that is being asked; not closed

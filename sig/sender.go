@@ -23,6 +23,7 @@ type Sender struct {
 	fallback handler
 	anything bool // answers every method
 	fresh    bool // remote: had emitted nothing when it came
+	hidden   bool // remote: nobody here is told that it is there
 	epoch    uint64
 	inflight inflight
 

@@ -135,7 +135,10 @@ func (r *Registry) fitting(sub *Subscription) ([]Warning, error) {
 			return nil, nil
 		}
 		rt := sl.current.route(p.Event)
-		if rt == nil {
+		switch {
+		case rt == nil && sl.current.hidden:
+			return nil, nil // whoever hides it says what there is to hear
+		case rt == nil:
 			return nil, fmt.Errorf("subscribe: %w", sl.current.notDeclared(p.Event))
 		}
 		return nil, rt.unfit(sub.recv.payload())
