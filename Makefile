@@ -1,6 +1,6 @@
 # Shortcuts; "make help" lists them. Everything here needs Go only.
 .DEFAULT_GOAL := help
-.PHONY: help check test race vet lint fmt fuzz-corpora fuzz e2e-loss examples custom-carrier build demo ci
+.PHONY: help check test race vet lint fmt fuzz-corpora fuzz e2e-loss serial-line examples custom-carrier build demo ci
 
 # Tools are pinned in tools/go.mod and run from there.
 TOOL = go tool -modfile=tools/go.mod
@@ -35,6 +35,9 @@ fuzz: ## fuzz each target for a few seconds (FUZZTIME=3s)
 
 e2e-loss: ## events over tls, quic and dtls through a network that loses packets (Linux, root, iproute2)
 	go test -tags lossy -count=1 -parallel 5 -run '^TestLossyPath$$' -v ./e2e
+
+serial-line: ## measure the goals of the serial line, in some minutes of real time (Linux)
+	.ci/serial-line
 
 examples: custom-carrier ## run the example programs and compare what they print
 	go test -count=1 ./examples/...
