@@ -17,12 +17,13 @@ type conn struct {
 	port *port
 	name string // "serial:///dev/ttyUSB0"
 
-	avail  chan struct{} // capacity 1: a frame has come; never closed
-	room   chan struct{} // capacity 1: the link has room for a Send that waits; never closed
-	opened chan struct{} // closed when the session has begun
-	done   chan struct{} // closed when it has ended, err says why
-	shut   chan struct{} // closed by Close
-	gone   chan struct{} // closed when the port has nothing more to do with it
+	avail  chan struct{}      // capacity 1: a frame has come; never closed
+	room   chan struct{}      // capacity 1: the link has room for a Send that waits; never closed
+	opened chan struct{}      // closed when the session has begun
+	done   chan struct{}      // closed when it has ended, err says why
+	shut   chan struct{}      // closed by Close
+	pong   chan time.Duration // capacity 1: a Ping was answered; never closed
+	gone   chan struct{}      // closed when the port has nothing more to do with it
 
 	// Guarded by port.mu.
 	in     inbox
@@ -38,7 +39,7 @@ func newConn(p *port) *conn {
 	return &conn{
 		port: p, name: "serial://" + slashed(p.set.line.Path), limit: min(carrier.DefaultMaxFrame, p.set.maxMessage),
 		avail: make(chan struct{}, 1), room: make(chan struct{}, 1),
-		opened: make(chan struct{}), done: make(chan struct{}), shut: make(chan struct{}), gone: make(chan struct{}),
+		opened: make(chan struct{}), done: make(chan struct{}), shut: make(chan struct{}), pong: make(chan time.Duration, 1), gone: make(chan struct{}),
 	}
 }
 
@@ -321,6 +322,11 @@ type Linked interface {
 	// LinkStats returns the counters of the link, which at a listener may
 	// begin with an earlier session on the same port.
 	LinkStats() link.Stats
+	// Ping asks the other end of the link for a sign of life and returns how
+	// long that took, on a line on which nothing else is under way. One
+	// goroutine may be in it; after a context has ended a late answer may be
+	// taken for that of the next call.
+	Ping(ctx context.Context) (time.Duration, error)
 }
 
 // Peer implements [Linked].
@@ -335,6 +341,39 @@ func (c *conn) LinkStats() link.Stats {
 	c.port.mu.Lock()
 	defer c.port.mu.Unlock()
 	return c.port.m.Stats()
+}
+
+// Ping implements [Linked].
+func (c *conn) Ping(ctx context.Context) (time.Duration, error) {
+	select {
+	case <-c.pong: // too late for the call before
+	default:
+	}
+	c.port.mu.Lock()
+	err := c.sendErr()
+	if err == nil && !c.isOpen() {
+		err = link.ErrClosed
+	}
+	if err == nil {
+		c.port.m.Ping()
+		c.port.look(c.port.now())
+	}
+	c.port.mu.Unlock()
+	if err != nil {
+		return 0, fmt.Errorf("ping %s: %w", c.name, err)
+	}
+	select {
+	case took := <-c.pong:
+		return took, nil
+	case <-ctx.Done():
+		return 0, fmt.Errorf("ping %s: %w", c.name, ctx.Err())
+	case <-c.done:
+		c.port.mu.Lock()
+		defer c.port.mu.Unlock()
+		return 0, fmt.Errorf("ping %s: %w", c.name, c.err)
+	case <-c.shut:
+		return 0, fmt.Errorf("ping %s: %w", c.name, net.ErrClosed)
+	}
 }
 
 // errTimeout is for a peer that has not answered in time.

@@ -17,8 +17,9 @@ type dialConn struct {
 }
 
 // dialled makes a conn of a port. It belongs to the conn from now on.
-func dialled(s *settings, rwc io.ReadWriteCloser) *dialConn {
-	p := newPort(s, rwc, link.RoleDial, client{})
+func dialled(s *settings, rwc io.ReadWriteCloser, role link.Role) *dialConn {
+	p := newPort(s, rwc, role, client{})
+	p.once = true
 	c := &dialConn{conn: newConn(p), closed: make(chan struct{})}
 	p.conn = c.conn
 	go func() { // until the session has ended or the port has failed

@@ -27,6 +27,7 @@ type port struct {
 	set  *settings
 	rwc  io.ReadWriteCloser
 	role link.Role
+	once bool // for one session: it was dialled
 	host host
 
 	longest int // bytes of a frame
@@ -218,6 +219,12 @@ func (p *port) settle() {
 		}
 		p.handle(ev)
 	}
+	if took, ok := p.m.Pong(); ok && p.conn != nil {
+		select {
+		case p.conn.pong <- took:
+		default: // nobody has taken the one before
+		}
+	}
 	if c := p.conn; c != nil && c.wants && p.m.Room() >= p.enough {
 		c.wants = false
 		signal(c.room)
@@ -270,7 +277,7 @@ func (p *port) handle(ev link.Event) {
 func (p *port) endConn(err error) {
 	c := p.conn
 	p.conn, p.linger = nil, nil
-	p.retired = p.retired || p.role == link.RoleDial
+	p.retired = p.retired || p.once
 	c.fail(err)
 	close(c.gone)
 }

@@ -86,6 +86,9 @@ type Options struct {
 	// HandshakeTimeout is how long whoever dials waits for the other end to
 	// answer; default 4 s.
 	HandshakeTimeout time.Duration
+	// AnyPeer lets Dial open a session also with an end that dials, such as a
+	// device that looks for a router: for tools that look at a line.
+	AnyPeer bool
 	// ScanEvery is how often a listener looks for new ports of its pattern;
 	// default 0.5 s.
 	ScanEvery time.Duration
@@ -161,7 +164,11 @@ func (c *Carrier) Dial(ctx context.Context, addr *url.URL) (carrier.Conn, error)
 	if err != nil {
 		return nil, err
 	}
-	return dialled(s, rwc), nil
+	role := link.RoleDial
+	if c.opts.AnyPeer {
+		role = link.RoleAny
+	}
+	return dialled(s, rwc, role), nil
 }
 
 // Listen opens the port of addr, or those of its pattern, see [carrier.Carrier].

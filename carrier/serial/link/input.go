@@ -126,10 +126,10 @@ func (m *Machine) handle(now time.Duration, f *frame, took int) {
 		m.reset(ReasonProtocol)
 		return
 	}
-	m.inSession(f)
+	m.inSession(now, f)
 }
 
-func (m *Machine) inSession(f *frame) {
+func (m *Machine) inSession(now time.Duration, f *frame) {
 	if f.kind == frameDATA {
 		if !m.rx.data(f.seq, f.payload) {
 			m.stats.Duplicates++
@@ -139,6 +139,7 @@ func (m *Machine) inSession(f *frame) {
 	m.rx.told(f.seq, 0)
 	switch f.kind {
 	case frameACK:
+		m.sess.ponged(now)
 	case framePING:
 		m.rx.ackSoon = true
 	case frameDGRAM:

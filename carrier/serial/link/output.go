@@ -145,6 +145,7 @@ func (m *Machine) emit(now time.Duration, what action, dst []byte) []byte {
 		dst = m.emitInSession(dst, frameACK, m.tx.next, nil, nil)
 	case sendPING:
 		m.sess.ping, m.sess.pinged = false, now
+		m.sess.pinging(max(m.lineFree, now))
 		dst = m.emitInSession(dst, framePING, m.tx.next, nil, nil)
 	case sendDatagram:
 		p, _ := m.dg.out.pop()

@@ -40,6 +40,11 @@ type session struct {
 	heard     time.Duration // when the last frame of the session came
 	pinged    time.Duration // when the last PING went out
 	ping      bool          // a PING is wanted
+	asking    bool          // by Ping
+	awaited   bool          // and its answer
+	answered  bool          // which has come
+	asked     time.Duration // when that PING began
+	took      time.Duration // until the answer
 	keepalive time.Duration
 }
 
@@ -175,6 +180,7 @@ func (m *Machine) refuse(s *syn, reason Reason) {
 func (m *Machine) open(now time.Duration, s *syn) {
 	m.sess.open, m.sess.ping, m.sess.heard = true, false, now
 	m.sess.synNow, m.sess.synSoon = false, false
+	m.sess.asking, m.sess.awaited, m.sess.answered = false, false, false
 	m.sess.sid, m.sess.peerID = sid(m.sess.nonce, s.nonce), sid(s.nonce, m.sess.nonce)
 	m.sess.keepalive = max(m.opt.Keepalive, time.Duration(s.keepalive)*time.Millisecond)
 	m.sess.peer = Peer{

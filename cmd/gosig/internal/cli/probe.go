@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/serial"
 	"github.com/gosig/gosig/cmd/gosig/internal/config"
 	"github.com/gosig/gosig/cmd/gosig/internal/probe"
 )
@@ -31,12 +33,18 @@ func newProbe(a *app) *cobra.Command {
 
 			  resolve   where the address leads
 			  connect   the two ends of the connection
+			  link      of a serial line: whether anything talks there and how long it takes
+			            to answer, what was agreed, how many frames come damaged
 			  secure    TLS or DTLS: version, cipher, the router's certificate and its
 			            expiry, or the identity of the pre-shared key
 			  hello     gosig's handshake: protocol, codec, the router, who it takes us
 			            for, the limits and features in force
 			  ping      round trips through the router's reader
 			  goodbye   an orderly end
+
+			At the other end of a serial line may be a router, or a device that looks for
+			one: of that it says who calls, and sends it away in order. A port that a router
+			has open is busy.
 
 			If a step fails it says why and what to try, and the exit code is 1. At the
 			router nothing changes: a probe announces no sender and subscribes to nothing.
@@ -49,6 +57,7 @@ func newProbe(a *app) *cobra.Command {
 			  gosig probe tls://router.example:7466 --tls-ca ca.pem
 			  gosig probe dtls://router.example:7467 --psk-file my.psk
 			  gosig probe unix:///run/gosig.sock -o json
+			  gosig probe 'serial:///dev/ttyUSB0?baud=115200'
 
 			  # wait for a router, in a script
 			  until gosig probe ` + DefaultAddress + ` --timeout 1s >/dev/null; do sleep 1; done`),
@@ -66,6 +75,17 @@ func newProbe(a *app) *cobra.Command {
 	return cmd
 }
 
+// probing are the carriers as a probe needs them: it talks to whoever is at the
+// other end of a serial line.
+func probing(carriers []carrier.Carrier) []carrier.Carrier {
+	for i, c := range carriers {
+		if _, ok := c.(*serial.Carrier); ok {
+			carriers[i] = serial.New(&serial.Options{Logger: quiet(), AnyPeer: true})
+		}
+	}
+	return carriers
+}
+
 func runProbe(ctx context.Context, a *app, f *probeFlags, addr string) error {
 	if _, err := config.SchemeOf(addr); err != nil {
 		return usagef("%v", err)
@@ -81,7 +101,7 @@ func runProbe(ctx context.Context, a *app, f *probeFlags, addr string) error {
 		return usagef("--codec: %v", err)
 	}
 	opts := probe.Options{
-		Carriers: f.security.carriers(quiet()), Name: routerName(f.name), Timeout: f.timeout, Pings: f.pings,
+		Carriers: probing(f.security.carriers(quiet())), Name: routerName(f.name), Timeout: f.timeout, Pings: f.pings,
 		TrustedWires: f.security.credentials.trust,
 	}
 	if opts.Credentials, err = f.security.credentials.load(); err != nil {

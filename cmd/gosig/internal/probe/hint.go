@@ -30,6 +30,9 @@ func hint(step, url string, err error) string {
 			return text
 		}
 	}
+	if strings.HasPrefix(url, "serial:") {
+		return lineHint(step, url, err)
+	}
 	if errors.Is(err, syscall.ECONNREFUSED) || step == Resolve && errors.Is(err, fs.ErrNotExist) {
 		return "is a router listening there? start one with: gosig serve --listen " + url
 	}
@@ -38,6 +41,19 @@ func hint(step, url string, err error) string {
 	}
 	if step == Hello && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, carrier.ErrProtocol)) {
 		return "it hung up on the handshake: is it a gosig router, and is TLS used at both ends or at neither?"
+	}
+	return ""
+}
+
+// lineHint is about a serial line.
+func lineHint(step, url string, err error) string {
+	switch {
+	case step == Resolve && errors.Is(err, fs.ErrNotExist):
+		return "is it plugged in? Which ports there are, says: gosig ports"
+	case step == Link:
+		return "both ends need the same speed (?baud=), and one of them gosig: a device, or a router: gosig serve --listen " + url
+	case step == Hello:
+		return "the link works, and who is at its other end does not speak gosig: is its firmware right?"
 	}
 	return ""
 }

@@ -1,5 +1,5 @@
 // Package probe connects to a router one step at a time and says what was found
-// at each: resolve, connect, secure, hello, ping, goodbye. It is for whoever
+// at each: resolve, connect, link, secure, hello, ping, goodbye. It is for whoever
 // wants to know why there is no connection, or what a connection has agreed on.
 //
 // It speaks the protocol itself, with package wire over a carrier's conn. It
@@ -19,6 +19,7 @@ import (
 
 	"github.com/gosig/gosig/auth"
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/serial"
 	"github.com/gosig/gosig/wire"
 )
 
@@ -46,6 +47,7 @@ const (
 const (
 	Resolve = "resolve"
 	Connect = "connect"
+	Link    = "link" // of a serial line only
 	Secure  = "secure"
 	Hello   = "hello"
 	Ping    = "ping"
@@ -74,8 +76,10 @@ type Step struct {
 
 	Resolve *Resolved  `json:"resolve,omitempty"`
 	Connect *Connected `json:"connect,omitempty"`
+	Link    *Linked    `json:"link,omitempty"`
 	Secure  *Secured   `json:"secure,omitempty"`
 	Hello   *Greeted   `json:"hello,omitempty"`
+	Caller  *Caller    `json:"caller,omitempty"` // in place of hello: the other end looks for a router
 	Ping    *RoundTrip `json:"ping,omitempty"`
 }
 
@@ -88,6 +92,8 @@ type run struct {
 	conn   carrier.Conn
 	unsafe error // why the handshake failed, where it is part of connecting
 	line   *line
+
+	calling bool // the other end looks for a router, as we do
 }
 
 // Run probes addr. It returns after the last step, or the first that failed,
@@ -102,18 +108,27 @@ func Run(ctx context.Context, addr string, opts *Options) *Report {
 	}
 	r := &run{Options: &o, addr: addr, report: &Report{URL: addr, Steps: []*Step{}}}
 	defer r.close()
-	for _, s := range []struct {
-		name string
-		do   func(context.Context, *Step) error
-	}{
-		{Resolve, r.resolve}, {Connect, r.connect}, {Secure, r.secure}, {Hello, r.hello}, {Ping, r.ping}, {Goodbye, r.goodbye},
-	} {
-		if !r.step(ctx, s.name, s.do) {
+	for _, next := range []string{Resolve, Connect, Link, Secure, Hello, Ping, Goodbye} {
+		if do := r.steps()[next]; do != nil && !r.step(ctx, next, do) {
 			return r.report
 		}
 	}
 	r.report.OK = true
 	return r.report
+}
+
+// steps are what to do at each step now; what is missing is left out.
+func (r *run) steps() map[string]func(context.Context, *Step) error {
+	all := map[string]func(context.Context, *Step) error{
+		Resolve: r.resolve, Connect: r.connect, Secure: r.secure, Hello: r.hello, Ping: r.ping, Goodbye: r.goodbye,
+	}
+	if _, linked := r.conn.(serial.Linked); linked {
+		all[Link] = r.link
+	}
+	if r.calling {
+		all[Hello], all[Ping], all[Goodbye] = r.hear, nil, r.sendAway
+	}
+	return all
 }
 
 func (r *run) step(ctx context.Context, name string, do func(context.Context, *Step) error) bool {
@@ -130,7 +145,7 @@ func (r *run) step(ctx context.Context, name string, do func(context.Context, *S
 		return true
 	case ctx.Err() != nil:
 		err = fmt.Errorf("interrupted: %w", ctx.Err())
-	case limited.Err() != nil && errors.Is(err, context.DeadlineExceeded):
+	case name != Link && limited.Err() != nil && errors.Is(err, context.DeadlineExceeded): // a link says more
 		err = &timeoutError{after: r.Timeout, cause: err}
 	}
 	r.fail(s, err)

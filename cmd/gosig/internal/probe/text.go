@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gosig/gosig/carrier/dtls"
+	"github.com/gosig/gosig/carrier/serial"
 )
 
 // Text is a step for people: its name, how long it took, and what it found, in
@@ -18,10 +19,14 @@ func (s *Step) Text() string {
 		lines = s.Resolve.text()
 	case s.Connect != nil:
 		lines = []string{strings.TrimSpace(s.Connect.Local + " -> " + s.Connect.Remote)}
+	case s.Link != nil:
+		lines = s.Link.text()
 	case s.Secure != nil:
 		lines = s.Secure.text(s.OK)
 	case s.Hello != nil:
 		lines = s.Hello.text()
+	case s.Caller != nil:
+		lines = s.Caller.text()
 	case s.Ping != nil:
 		lines = []string{fmt.Sprintf("%d round trips: min %.0f µs, median %.0f µs, max %.0f µs", s.Ping.Count, s.Ping.MinUS, s.Ping.MedianUS, s.Ping.MaxUS)}
 	case s.OK:
@@ -68,7 +73,7 @@ func (s *Secured) text(ok bool) []string {
 			fmt.Sprintf("signed by %s, expires %s (%s)", c.Issuer, stamp(c.NotAfter), fromNow(c.NotAfter)))
 	}
 	switch {
-	case s.Identity == "":
+	case s.Identity == "", s.Method == serial.Method: // which is the port that was named
 	case s.Method == dtls.Method: // both sides have the same identity
 		lines = append(lines, fmt.Sprintf("the router has the key of %s (%s)", s.Identity, s.Method))
 	default:
