@@ -1,6 +1,7 @@
-# Shortcuts; "make help" lists them. Everything here needs Go only.
+# Shortcuts; "make help" lists them. Everything here needs Go only, but for e2e-loss and
+# e2e-serial.
 .DEFAULT_GOAL := help
-.PHONY: help check test race vet lint fmt fuzz-corpora fuzz e2e-loss serial-line examples custom-carrier build demo ci
+.PHONY: help check test race vet lint fmt fuzz-corpora fuzz e2e-loss e2e-serial serial-line examples custom-carrier build demo ci
 
 # Tools are pinned in tools/go.mod and run from there.
 TOOL = go tool -modfile=tools/go.mod
@@ -38,6 +39,10 @@ e2e-loss: ## events over tls, quic and dtls through a network that loses packets
 
 serial-line: ## measure the goals of the serial line, in some minutes of real time (Linux)
 	.ci/serial-line
+
+e2e-serial: ## emulated boards with the client in C, at a serial line of a router (installs QEMU and compilers)
+	@.ci/serial-tools
+	@$(or $(TEST),go test -v) -tags boards -count=1 -timeout 8m -run '^TestBoard' ./e2e
 
 examples: custom-carrier ## run the example programs and compare what they print
 	go test -count=1 ./examples/...

@@ -16,5 +16,7 @@
 // Nothing here waits for a time: each wait is for a condition.
 //
 // With the build tag lossy there is a test more, over a network that loses
-// packets. It needs Linux, root, and iproute2 ("make e2e-loss").
+// packets. It needs Linux, root, and iproute2 ("make e2e-loss"). With the tag boards
+// there are emulated Cortex-M3 boards with the firmware of examples/device at a bad
+// serial line; that needs Linux, QEMU and a compiler ("make e2e-serial").
 package e2e

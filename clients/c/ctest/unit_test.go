@@ -117,3 +117,21 @@ func sections(t *testing.T, out string) (text, data, bss int) {
 	}
 	return text, data, bss
 }
+
+// TestReadme: what the page shows compiles, and the template for a vendor's library.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	_, after, ok := strings.Cut(string(page), "```c\n#include \"gosig.h\"\n")
+	require.True(t, ok)
+	block, _, ok := strings.Cut(after, "```")
+	require.True(t, ok)
+	file := filepath.Join(t.TempDir(), "readme.c")
+	const before = "#include \"gosig.h\"\nbool a_second_has_passed(void);\nfloat temperature(void);\nvoid gosig_vendor_port(gosig_port *port, uint32_t baud);\n"
+	require.NoError(t, os.WriteFile(file, []byte(before+block), 0o600))
+	compile(t, host(t), join(warnings, []string{"-c", file})...)
+	for _, flag := range []string{"-DBOARD_HAS_NO_RANDOM", "-UBOARD_HAS_NO_RANDOM"} {
+		compile(t, host(t), join(warnings, []string{flag, "-c", filepath.Join(root, "ports", "vendor", "gosig_vendor.c")})...)
+	}
+}
