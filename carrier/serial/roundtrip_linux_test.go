@@ -38,7 +38,11 @@ func (b *bench) routers() (server, client *sig.Registry) {
 	b.t.Cleanup(func() { require.NoError(b.t, srv.Close()) })
 	_, err = srv.Listen(b.t.Context(), b.addr[0])
 	require.NoError(b.t, err)
-	cl, err := router.NewClientRouter(client, []string{b.addr[1]}, &router.ClientOptions{Carriers: []carrier.Carrier{b.client}, Codecs: codecs, Logger: quiet})
+	cl, err := router.NewClientRouter(client, []string{b.addr[1]}, &router.ClientOptions{Carriers: []carrier.Carrier{b.client}, Codecs: codecs, Logger: quiet, OnState: func(s router.State) {
+		if s.Err != nil && b.t.Context().Err() == nil {
+			b.t.Errorf("the connection was lost: %v", s.Err)
+		}
+	}})
 	require.NoError(b.t, err)
 	b.t.Cleanup(func() { require.NoError(b.t, cl.Close()) })
 	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
