@@ -1,9 +1,12 @@
 package linesim_test
 
 import (
+	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -172,4 +175,45 @@ func TestStrict(t *testing.T) {
 			assert.Equal(t, right, string(got) == string(text), "%d baud: %q", row.baud, got)
 		}
 	}
+}
+
+// TestPortInterrupted: signals, of which the runtime sends itself many on a busy
+// computer, make no byte get lost.
+func TestPortInterrupted(t *testing.T) {
+	p := newPort(t, "")
+	f := open(t, p.Path())
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() { // until stop
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_ = syscall.Kill(syscall.Getpid(), syscall.SIGURG) // the runtime ignores those it did not send
+				}
+			}
+		})
+	}
+	sent := make([]byte, 1<<19)
+	for i := range sent {
+		sent[i] = byte(i * 31 >> 3)
+	}
+	wg.Go(func() {
+		for at := 0; at < len(sent); at += 16 {
+			if _, err := p.Write(sent[at : at+16]); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	require.NoError(t, f.SetReadDeadline(time.Now().Add(time.Minute)))
+	got := make([]byte, len(sent))
+	_, err := io.ReadFull(f, got)
+	close(stop)
+	p.Close() // whoever still writes
+	wg.Wait()
+	require.NoError(t, err)
+	assert.True(t, bytes.Equal(got, sent))
 }

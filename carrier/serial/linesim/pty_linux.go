@@ -97,9 +97,13 @@ func hungUp(master *os.File) bool {
 	var ask pollFD
 	err := control(master, func(fd uintptr) syscall.Errno {
 		ask.fd = int32(fd)
-		var now syscall.Timespec
-		_, _, errno := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&ask)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
-		return errno
+		for {
+			var now syscall.Timespec
+			_, _, errno := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&ask)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+			if errno != syscall.EINTR { // as when the runtime wants to run something else
+				return errno
+			}
+		}
 	})
 	return err != nil || ask.revents&pollHUP != 0
 }
