@@ -3,8 +3,10 @@ package router
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/gosig/gosig/carrier"
@@ -28,15 +30,27 @@ func (r *ServerRouter) accept(ctx context.Context, l carrier.Listener) error {
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 			return nil
 		}
-		if pause = min(max(2*pause, 5*time.Millisecond), time.Second); pause == time.Second {
+		if pause = min(max(2*pause, 5*time.Millisecond), time.Second); pause == time.Second && !scarce(err) {
 			return err
 		}
-		r.log.Warn("accept failed; trying again", "listener", l.Addr(), "error", err, "in", pause)
+		r.stats.refusals.log(r.log, slog.LevelWarn, "accept failed; trying again", "listener", l.Addr(), "error", err, "in", pause)
 		if !sleep(ctx, pause) {
 			return nil
 		}
 	}
 	return nil
+}
+
+// scarce reports whether a connection could not be accepted for want of something
+// that others may give back: descriptors above all. Whoever uses them up must not
+// end the listener.
+func scarce(err error) bool {
+	for _, want := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, want) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *ServerRouter) forgetListener(l carrier.Listener) {

@@ -1,0 +1,166 @@
+package hostile
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// How much: small by default.
+var (
+	envelopes = flag.Int("envelopes", 20_000, "how many malformed or ill-timed envelopes to send")
+	seed      = flag.Uint64("seed", 1, "of what is sent")
+)
+
+var everywhere = []string{"tcp", "tls", "unix", "quic", "dtls", "ws", "wss", "mem"}
+
+// TestSingleShots does each thing once on each carrier, and looks at the answer.
+func TestSingleShots(t *testing.T) {
+	w := newWorld(t, 20, everywhere...)
+	for _, scheme := range everywhere {
+		var group sync.WaitGroup
+		places := make(chan struct{}, 8) // how many at a time
+		for i := range shots {
+			sh := &shots[i]
+			if scheme == "mem" && sh.name == "a frame of 4 GiB" {
+				continue // its sender does not put that together
+			}
+			places <- struct{}{}
+			group.Go(func() { // ends with the answer
+				defer func() { <-places }()
+				if err := w.fire(scheme, sh, rand.New(rand.NewPCG(*seed, uint64(i)))); err != nil {
+					t.Errorf("%s by %s: %v", sh.name, scheme, err)
+				}
+			})
+		}
+		group.Wait()
+	}
+	w.end()
+}
+
+// fire does one thing on a connection of its own.
+func (w *world) fire(scheme string, sh *shot, r *rand.Rand) error {
+	s, err := w.enter(scheme, sh.needs)
+	if err != nil {
+		return err
+	}
+	defer s.leave()
+	s.write(sh.bytes(s, r))
+	s.send(wire.Ping{Nonce: marker})
+	return sh.want.compare(s.hear())
+}
+
+// compare says in what an answer differs from what it must be.
+func (want wanted) compare(a answer) error {
+	switch {
+	case a.timeout:
+		return fmt.Errorf("no answer")
+	case a.leaked != "":
+		return fmt.Errorf("it was shown %s", a.leaked)
+	case want.fatal != 0 && !a.ended && !want.either:
+		return fmt.Errorf("the connection goes on, want code %d", want.fatal)
+	case want.fatal != 0 && a.ended && sig.Code(a.code) != want.fatal:
+		return fmt.Errorf("the connection ended with code %d %q, want %d", a.code, a.reason, want.fatal)
+	case want.fatal == 0 && a.ended:
+		return fmt.Errorf("the connection ended with code %d %q, want it to go on", a.code, a.reason)
+	case want.about != 0:
+		return want.find(a.frames)
+	}
+	return nil
+}
+
+// find looks for the refusal among what came.
+func (want wanted) find(frames [][]byte) error {
+	got := "nothing"
+	for _, f := range frames {
+		code := uint16(0)
+		switch t, _ := wire.TypeOf(f); t {
+		case want.about:
+			var c wire.Connected
+			var rf wire.Refused
+			var rp wire.Reply
+			switch {
+			case c.Decode(f) == nil:
+				code = c.Code
+			case rf.Decode(f) == nil:
+				code = rf.Code
+			case rp.Decode(f) == nil:
+				code = rp.Code
+			}
+			if sig.Code(code) == want.code {
+				return nil
+			}
+			got = fmt.Sprintf("%v with code %d", t, code)
+		}
+	}
+	return fmt.Errorf("it got %s, want %v with code %d", got, want.about, want.code)
+}
+
+// TestCampaign sends a great many of them, mixed, from several strangers at once:
+// each connection ends with the first that is fatal, and the next one begins.
+func TestCampaign(t *testing.T) {
+	w := newWorld(t, 20, everywhere...)
+	var sent, ended, failed atomic.Int64
+	var group sync.WaitGroup
+	const strangers = 8
+	for i := range strangers {
+		scheme := everywhere[i%len(everywhere)]
+		r := rand.New(rand.NewPCG(*seed, uint64(1000+i)))
+		group.Go(func() { // ends when enough has been sent
+			for int(sent.Load()) < *envelopes && failed.Load() < 10 {
+				n, err := w.harass(scheme, r)
+				sent.Add(int64(n))
+				ended.Add(1)
+				if err != nil {
+					failed.Add(1)
+					t.Errorf("by %s: %v", scheme, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	t.Logf("%d envelopes in %d connections", sent.Load(), ended.Load())
+	require.Positive(t, sent.Load())
+	w.end()
+}
+
+// harass sends one connection's worth: what the router puts up with, and then
+// something fatal. It returns how many envelopes the router has taken in.
+func (w *world) harass(scheme string, r *rand.Rand) (n int, err error) {
+	s, err := w.enter(scheme, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	g := &grammar{r: r, s: s}
+	for range 1 + r.IntN(8) {
+		batch, count := g.nuisances(200)
+		s.write(batch)
+		a, err := s.round()
+		if err != nil {
+			return n, fmt.Errorf("what is no violation ended the connection: %w", err)
+		}
+		if a.leaked != "" {
+			return n, fmt.Errorf("it was shown %s", a.leaked)
+		}
+		n += count
+	}
+	frame, want, about := g.violation()
+	s.write(framed(bytesOf(frame)))
+	s.send(wire.Ping{Nonce: marker})
+	if err := want.compare(s.hear()); err != nil {
+		return n, fmt.Errorf("%s (%x): %w", about, frame[:min(len(frame), 40)], err)
+	}
+	return n + 1, nil
+}
