@@ -126,7 +126,7 @@ func (s *session) onCredit(e *wire.Credit) error {
 	if or != nil && !or.of.known.Load() {
 		or = nil // not announced there, or no longer
 	}
-	ok := or == nil || or.creditLocked(int(e.Count)) // nil: the sender has left meanwhile
+	ok := or == nil || or.creditLocked(int(e.Count)) || or.of.withdrawn // nil: the sender has left meanwhile
 	l.mu.Unlock()
 	if !ok {
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("CREDIT of %d for route %d is more than it had", e.Count, e.Route))

@@ -180,15 +180,17 @@ func (g *gather) queueLocked(s *session, next segment) (claimed bool) {
 	return claimed
 }
 
-// dropGone takes out the frames of routes whose sender has left meanwhile: the
-// peer has been told already. Call it with the link's lock held.
+// dropGone takes out the frames of routes whose sender has left meanwhile, or was
+// taken back: the peer has been told already. Call it with the link's lock held.
 func (g *gather) dropGone() {
 	kept := make([]byte, 0, len(g.buf))
 	g.plain, g.events = 0, 0
 	for frame := range carrier.Frames(g.buf) {
 		t, flags := wire.TypeOf(frame)
-		if route, ok := routeOf(t, frame); ok && g.link.byRoute[route] == nil {
-			continue
+		if route, ok := routeOf(t, frame); ok {
+			if or := g.link.byRoute[route]; or == nil || or.of.withdrawn && or.started.Load() != g.to {
+				continue
+			}
 		}
 		kept = carrier.AppendFrame(kept, frame)
 		if t == wire.TypeEvent {

@@ -72,8 +72,9 @@ type announced struct {
 	reason   string
 	nth      uint64 // in the order of announcing
 	key      string // of the view that the peer has of it; "": none
-	// withdrawn counts how often it was taken back on this connection.
-	withdrawn uint64
+	// withdrawn: it was taken back on this connection, and what the peer returns of
+	// it may be of before.
+	withdrawn bool
 }
 
 func newLink(n *node, role wire.Role, limits Limits, codecs []codec.Codec, log *slog.Logger, stats *counters) *link {

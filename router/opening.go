@@ -50,7 +50,7 @@ func (l *link) openLocked(s *session) (waited []*outRoute) {
 	s.catchUpLocked()
 	items := l.permitted(l.offline.empty())
 	for _, a := range l.inOrder() {
-		a.withdrawn = 0
+		a.withdrawn = false
 		for _, or := range a.routes {
 			if len(or.sizes) > 0 {
 				waited = append(waited, or)

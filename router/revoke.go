@@ -241,13 +241,12 @@ func (s *session) reviewRequests() {
 	}
 }
 
-// reviewViews shows the peer what it may know of now, and no more. A sender that
-// was taken back is announced again, under the same number, only when the peer
-// cannot mean the earlier announcement any more.
+// reviewViews shows the peer what it may know of now, and no more. A sender of
+// which it may know something else leaves for it and comes back, as the same life:
+// what is lost in that moment is announced.
 func (s *session) reviewViews() {
 	l := s.link
 	var settle []*outRoute
-	again := make(map[*announced]uint64)
 	l.mu.Lock()
 	for _, a := range l.byNumber {
 		if l.sess != s || a.left || a.key == wholeView && l.access.Load().seesAll() {
@@ -260,18 +259,12 @@ func (s *session) reviewViews() {
 		if a.numbered {
 			settle = append(settle, s.withdrawLocked(a, v.shown)...)
 		}
-		switch {
-		case v.shown && a.withdrawn == 0:
+		if v.shown {
 			s.showLocked(a)
-		case v.shown:
-			again[a] = a.withdrawn
 		}
 	}
 	l.mu.Unlock()
 	settleAll(settle)
-	if len(again) > 0 {
-		l.node.group.Go(func() { s.showAgain(again) }) // ends with the session
-	}
 }
 
 // withdrawLocked takes an announcement back.
@@ -283,7 +276,8 @@ func (s *session) withdrawLocked(a *announced, comes bool) []*outRoute {
 	s.controlLocked(e.Append(nil))
 	a.numbered, a.key = false, ""
 	a.known.Store(false)
-	a.withdrawn++
+	a.withdrawn = true
+	s.link.node.retired.Add(1) // what readers have gathered for it is not sent
 	for _, or := range a.routes {
 		or.started.Store(nil)
 		or.forgetHeld()
@@ -295,22 +289,6 @@ func (s *session) withdrawLocked(a *announced, comes bool) []*outRoute {
 func (s *session) showLocked(a *announced) {
 	if s.announceLocked(a, false); a.known.Load() {
 		s.positionsLocked(a, nil)
-	}
-}
-
-// showAgain announces senders that were taken back, unless that has happened once
-// more.
-func (s *session) showAgain(again map[*announced]uint64) {
-	if s.barrier(s.ctx) != nil {
-		return
-	}
-	l := s.link
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for a, nth := range again {
-		if l.sess == s && l.byNumber[a.info.number] == a && !a.numbered && a.withdrawn == nth {
-			s.showLocked(a)
-		}
 	}
 }
 

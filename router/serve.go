@@ -129,6 +129,9 @@ var errGoexit error = sig.NewError(sig.CodeHandler, "the handler ended its gorou
 func (r *served) answer() {
 	scratch := scratches.Get().(*[]byte)
 	s := r.of
+	if r.answered != nil {
+		r.answered(r.err)
+	}
 	e := s.reply(*scratch, r.id, r.reply, r.err)
 	t := &s.requests
 	t.mu.Lock()
@@ -139,9 +142,6 @@ func (r *served) answer() {
 	t.mu.Unlock()
 	if !denied {
 		s.queue(requestOverhead+len(e.Text)+len(e.Payload), last, e.Append)
-	}
-	if r.answered != nil {
-		r.answered(r.err)
 	}
 	if e.Code == wire.CodeOK && cap(e.Payload) <= keepPayload {
 		*scratch = e.Payload[:0]
