@@ -8,7 +8,7 @@ TOOL = go tool -modfile=tools/go.mod
 GOFILES = git ls-files --cached --others --exclude-standard -- '*.go' ':!:**/testdata/**'
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 check: vet test lint ## what every commit must pass: vet, tests, linters
 

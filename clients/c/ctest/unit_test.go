@@ -76,6 +76,10 @@ func glob(t *testing.T, pattern string) []string {
 
 // TestSize: what the client takes of a Cortex-M3, in all and by its parts. The
 // figures are in docs/benchmarks.md.
+//
+// The limits: 8 KB for what the line and the protocol need (link, envelopes, CBOR),
+// 12 KB for all that a client can do, of which a linker leaves out what a firmware
+// does not use; 4 KB of RAM.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	compiler := need(t, "arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi")
