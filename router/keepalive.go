@@ -65,7 +65,9 @@ func (k *keepalive) look() {
 		return
 	case k.quiet >= k.after && k.quiet%k.after < k.every:
 		k.nonce++
-		s.controlLocked(wire.Ping{Nonce: k.nonce}.Append(nil))
+		// What waits may take a slow line longer than Dead.
+		s.out.first(wire.Ping{Nonce: k.nonce}.Append(nil))
+		s.kickLocked()
 	}
 	k.timer.Reset(k.every)
 }

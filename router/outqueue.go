@@ -51,6 +51,13 @@ func (q *outQueue) control(frame []byte) {
 	q.bytes += len(frame) + carrier.FrameOverhead
 }
 
+// first puts one frame before all others: it is about the connection, not about
+// anything that is queued.
+func (q *outQueue) first(frame []byte) {
+	q.segs = slices.Insert(q.segs, 0, segment{buf: carrier.AppendFrame(nil, frame)})
+	q.bytes += len(frame) + carrier.FrameOverhead
+}
+
 // events copies a batch of frames behind the last one. plain says how many of
 // its bytes may be dropped.
 func (q *outQueue) events(batch []byte, plain int) *segment {
@@ -108,26 +115,34 @@ func (q *outQueue) take(dst []segment, limit int) []segment {
 	return dst
 }
 
-// split makes two of the first segment if it is a run of events that is longer
-// than limit: others are small enough.
+// split makes two of the first segment if it is longer than limit.
 func (q *outQueue) split(limit int) {
 	s := &q.segs[0]
-	if len(s.buf) <= limit || s.plain != len(s.buf) {
+	if len(s.buf) <= limit {
 		return
 	}
-	at := carrier.FrameEnd(s.buf, 0)
-	for end := at; end > 0 && end <= limit; end = carrier.FrameEnd(s.buf, end) {
+	at, plain := 0, 0
+	for end := carrier.FrameEnd(s.buf, 0); end > 0 && (at == 0 || end <= limit); end = carrier.FrameEnd(s.buf, end) {
+		if s.plain == len(s.buf) || s.plain > 0 && droppable(s.buf[at+carrier.FrameOverhead:end]) {
+			plain += end - at
+		}
 		at = end
 	}
 	if at == len(s.buf) {
 		return
 	}
-	rest := segment{buf: s.buf[at:], plain: len(s.buf) - at, mem: s.mem, large: s.large}
+	rest := segment{buf: s.buf[at:], plain: s.plain - plain, mem: s.mem, large: s.large}
 	if rest.mem != nil {
 		rest.mem.hold()
 	}
-	s.buf, s.plain = s.buf[:at:at], at
+	s.buf, s.plain = s.buf[:at:at], plain
 	q.segs = slices.Insert(q.segs, 1, rest)
+}
+
+// droppable reports whether a frame is an event that may be dropped.
+func droppable(frame []byte) bool {
+	t, flags := wire.TypeOf(frame)
+	return t == wire.TypeEvent && flags&wire.FlagHeld == 0
 }
 
 // shed drops EVENT frames, oldest first, until at most bound bytes remain or
@@ -185,7 +200,7 @@ func withoutEvents(batch []byte) (kept []byte, lost uint64) {
 			break // we wrote it ourselves: whole frames only
 		}
 		batch = rest
-		if t, flags := wire.TypeOf(frame); t == wire.TypeEvent && flags&wire.FlagHeld == 0 {
+		if droppable(frame) {
 			if _, route, _, err := wire.ParseEvent(frame); err == nil {
 				tally.add(route, 1, lossSlowPeer)
 				lost++

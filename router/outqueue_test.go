@@ -177,3 +177,48 @@ func TestOutQueueAccounts(t *testing.T) {
 		}
 	})
 }
+
+// TestOutQueueSplits: a segment that is longer than a write is to be goes in
+// several, and which of its bytes may be dropped is still known.
+func TestOutQueueSplits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var q outQueue
+		var want []byte
+		for range rapid.IntRange(1, 50).Draw(t, "frames") {
+			frame := wire.Ping{Nonce: 1}.Append(nil)
+			switch rapid.IntRange(0, 2).Draw(t, "kind") {
+			case 0:
+				q.control(frame)
+				want = carrier.AppendFrame(want, frame)
+			default:
+				flags := rapid.SampledFrom([]wire.Flags{0, wire.FlagHeld}).Draw(t, "flags")
+				payload := make([]byte, rapid.IntRange(0, 100).Draw(t, "size"))
+				pushEvent(&q, flags, 1, payload)
+				want = append(want, appendEventFrame(nil, flags, 1, payload)...)
+			}
+		}
+		limit := rapid.IntRange(1, 300).Draw(t, "limit")
+		var got []byte
+		for len(q.segs) > 0 {
+			before := q.plain
+			for _, seg := range q.take(nil, limit) {
+				plain := 0
+				for frame := range carrier.Frames(seg.buf) {
+					if droppable(frame) {
+						plain += len(frame) + carrier.FrameOverhead
+					}
+				}
+				require.Equal(t, plain, seg.plain, "what may be dropped of %d bytes", len(seg.buf))
+				if _, rest, err := carrier.Next(seg.buf); err != nil || len(rest) > 0 {
+					require.LessOrEqual(t, len(seg.buf), limit, "a write of several frames")
+				}
+				got = append(got, seg.buf...)
+				before -= plain
+			}
+			require.Equal(t, before, q.plain)
+		}
+		require.Equal(t, want, got)
+		require.Zero(t, q.bytes)
+		require.Zero(t, q.plain)
+	})
+}

@@ -162,7 +162,7 @@ func (s *session) writeClaimed() {
 const (
 	minWrite     = 16 << 10
 	maxWrite     = 256 << 10
-	minWriteSlow = 1 << 10 // where the medium has a speed of its own
+	minWriteSlow = 256 // where the medium has a speed of its own
 )
 
 // write sends what waits until nothing does. While it writes, more gathers:

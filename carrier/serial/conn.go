@@ -51,6 +51,12 @@ func slashed(path string) string {
 	return path
 }
 
+// open begins the session.
+func (c *conn) open(peer link.Peer) {
+	c.peer = peer
+	close(c.opened)
+}
+
 // isOpen reports whether the session has begun.
 func (c *conn) isOpen() bool {
 	select {

@@ -62,13 +62,14 @@ func (c *dialConn) Close() error {
 // client is the host of a port that was dialled.
 type client struct{}
 
-func (client) opened(*port) *conn { return nil } // it has one
+func (client) opened(*port, link.Peer) *conn { return nil } // it has one
 
 func (client) garbled(*port) {} // it is said when the time is over
 
 func (client) refused(p *port, ev link.Event) {
 	if p.conn != nil {
-		p.endConn(fmt.Errorf("%w: %v", errRefused, refusal(ev)))
+		p.endConn(fmt.Errorf("%w: %v", errRefused, p.refusal(ev)))
+		p.lastWord = true // the other end is to know as well
 	}
 }
 

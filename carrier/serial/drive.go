@@ -64,7 +64,7 @@ func (p *port) next(buf []byte) (out []byte, wait time.Duration, on bool) {
 	p.settle()
 	p.lingers(now)
 	p.giveUp(now)
-	if p.retired && p.conn == nil {
+	if p.retired && p.conn == nil && !p.lastWord {
 		p.m.Close() // no more than once
 	}
 	p.wake = 0
@@ -75,6 +75,7 @@ func (p *port) next(buf []byte) (out []byte, wait time.Duration, on bool) {
 		}
 	}
 	if len(out) > 0 {
+		p.lastWord = false
 		return out, 0, true
 	}
 	due := p.m.Deadline(now)

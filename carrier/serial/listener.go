@@ -174,7 +174,7 @@ func (k *keeper) complain(err error) {
 }
 
 // opened implements host.
-func (k *keeper) opened(p *port) *conn {
+func (k *keeper) opened(p *port, peer link.Peer) *conn {
 	l := k.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -183,6 +183,7 @@ func (k *keeper) opened(p *port) *conn {
 	}
 	k.said = "" // what goes wrong from now on is news
 	c := newConn(p)
+	c.open(peer) // before anybody can accept it
 	// An earlier session of this port that nobody has accepted has ended.
 	l.waiting = append(slices.DeleteFunc(l.waiting, func(o *conn) bool { return o.port == p }), c)
 	signal(l.news)
@@ -191,7 +192,7 @@ func (k *keeper) opened(p *port) *conn {
 
 // refused implements host.
 func (k *keeper) refused(p *port, ev link.Event) {
-	k.complain(fmt.Errorf("%w: %s", errRefused, refusal(ev)))
+	k.complain(fmt.Errorf("%w: %s", errRefused, p.refusal(ev)))
 }
 
 // garbled implements host.

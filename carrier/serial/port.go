@@ -42,6 +42,7 @@ type port struct {
 	conn     *conn         // of the session that is open, or of whoever dials
 	linger   *linger       // conn was closed, and what it has sent is still going out
 	retired  bool          // there is no further session
+	lastWord bool          // the link has something to say before it is closed
 	finished bool          // finish was called
 	err      error         // why; nil if all is well
 	wake     time.Duration // when drive looks again without a kick
@@ -51,9 +52,9 @@ type port struct {
 
 // host is whoever has the port open. It is called with the port's lock held.
 type host interface {
-	// opened returns the conn for a session that has begun, nil if it is not
-	// wanted.
-	opened(p *port) *conn
+	// opened returns an open conn for a session that has begun, nil if it is
+	// not wanted.
+	opened(p *port, peer link.Peer) *conn
 	// refused is told that there is a peer with which no session is possible.
 	refused(p *port, ev link.Event)
 	// garbled is told that bytes come of which no frame is valid.
@@ -202,9 +203,10 @@ func (p *port) input(b []byte) {
 	p.look(now)
 }
 
-// look wakes drive if the link has something to say earlier than was known.
+// look wakes drive if the link has something to say earlier than was known, or
+// what a closed conn has sent has arrived.
 func (p *port) look(now time.Duration) {
-	if p.m.Deadline(now) < p.wake {
+	if p.m.Deadline(now) < p.wake || p.linger != nil && p.m.Idle() {
 		p.poke()
 	}
 }
@@ -255,14 +257,11 @@ func (p *port) handle(ev link.Event) {
 	switch ev.Kind {
 	case link.Opened:
 		p.sessions++
-		if p.conn == nil {
-			if p.conn = p.host.opened(p); p.conn == nil {
-				p.retired = true
-				return
-			}
+		if p.conn != nil {
+			p.conn.open(ev.Peer)
+		} else if p.conn = p.host.opened(p, ev.Peer); p.conn == nil {
+			p.retired = true
 		}
-		p.conn.peer = ev.Peer
-		close(p.conn.opened)
 	case link.Lost:
 		if p.conn != nil {
 			p.take(true)

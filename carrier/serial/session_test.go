@@ -46,8 +46,10 @@ func TestOneAfterAnother(t *testing.T) {
 			assert.True(t, ok)
 			assert.Equal(t, 246, peer.MTU)
 			assert.NotZero(t, b.(serial.Linked).LinkStats().FramesIn)
+			begun := time.Now()
 			require.NoError(t, a.Close())
 			assert.Equal(t, io.EOF, ended(t, b))
+			assert.Less(t, time.Since(begun), 50*time.Millisecond, "nobody waits for a timer")
 		}
 		assert.Equal(t, 1, d.opened(hubPort), "the listener's port stays open")
 		assert.Equal(t, 5, d.opened(devicePort))

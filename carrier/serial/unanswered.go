@@ -10,15 +10,13 @@ import (
 var errRefused = errors.New("the other end refuses")
 
 // refusal says why there is no session with a peer.
-func refusal(ev link.Event) string {
+func (p *port) refusal(ev link.Event) string {
 	switch ev.Reason {
 	case link.ReasonRole:
-		if ev.Peer.Role == link.RoleDial {
+		if p.role == link.RoleDial {
 			return "both ends of this line dial: one of them must listen"
 		}
-		if ev.Peer.Role == link.RoleListen {
-			return "both ends of this line listen, such as two routers: one of them must dial"
-		}
+		return "both ends of this line listen, such as two routers: one of them must dial"
 	case link.ReasonVersion:
 		return fmt.Sprintf("%v (the other end speaks up to %d, this one %d)", ev.Reason, ev.Peer.Version, link.Version)
 	}

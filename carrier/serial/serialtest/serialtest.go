@@ -45,7 +45,8 @@ type Net struct {
 }
 
 // New returns a network whose lines are such. Its ports are unpaced, found within
-// milliseconds, and take messages of 4 MiB; nil means the defaults. What is left of it is thrown away
+// milliseconds, take messages of 4 MiB, and nobody waits for more than a second
+// where nobody is; nil means the defaults. What is left of it is thrown away
 // at the end of the test.
 func New(t testing.TB, opts *serial.Options, line *linesim.LineOptions) *Net {
 	t.Helper()
@@ -67,6 +68,9 @@ func New(t testing.TB, opts *serial.Options, line *linesim.LineOptions) *Net {
 	}
 	if n.opts.MaxMessage == 0 {
 		n.opts.MaxMessage = 4 << 20
+	}
+	if n.opts.HandshakeTimeout == 0 {
+		n.opts.HandshakeTimeout = time.Second
 	}
 	if n.opts.ScanEvery == 0 {
 		n.opts.ScanEvery = 5 * time.Millisecond
