@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -123,7 +124,8 @@ func BenchmarkPush(b *testing.B) {
 }
 
 // BenchmarkPass is what a router does with a batch of 1,000 events that others
-// want: an operation is an event, to all of them.
+// want: an operation is an event, to all of them. The least of all batches says
+// more than the mean where others use the machine.
 func BenchmarkPass(b *testing.B) {
 	for _, row := range []struct {
 		peers, routes int
@@ -141,13 +143,17 @@ func BenchmarkPass(b *testing.B) {
 			batch := p.batchFor(s, row.from, 16, events)
 			again := append([]byte(nil), batch...)
 			b.ReportAllocs()
+			least := time.Hour
 			for b.Loop() {
 				copy(batch, again) // numbers are written over
+				start := time.Now()
 				if err := s.handle(batch); err != nil {
 					b.Fatal(err)
 				}
 				s.flush()
+				least = min(least, time.Since(start))
 			}
+			b.ReportMetric(float64(least)/events, "least-ns/event")
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/events, "ns/event")
 		})
 	}
@@ -168,7 +174,9 @@ func BenchmarkDeliver(b *testing.B) {
 			const events = 1000
 			batch := p.batchFor(s, 1, 16, events)
 			b.ReportAllocs()
+			least := time.Hour
 			for b.Loop() {
+				start := time.Now()
 				if err := s.handle(batch); err != nil {
 					b.Fatal(err)
 				}
@@ -176,7 +184,9 @@ func BenchmarkDeliver(b *testing.B) {
 				local := s.local
 				s.local = nil
 				s.link.deliver(local)
+				least = min(least, time.Since(start))
 			}
+			b.ReportMetric(float64(least)/events, "least-ns/event")
 			require.Equal(b, b.N*events, n)
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/events, "ns/event")
 		})

@@ -179,15 +179,16 @@ func (t *routeTable) without(gone []*inRoute) *routeTable {
 
 // event takes in one EVENT, which stands at batch[at:end] with its length:
 // forwards it to every peer that wants it, and queues it for this process if
-// somebody here does.
-func (s *session) event(batch []byte, at, end int) error {
+// somebody here does. It goes on with what follows of the same route, and returns
+// where it has stopped.
+func (s *session) event(batch []byte, at, end int) (next int, err error) {
 	flags, number, payload, err := wire.ParseEvent(batch[at+carrier.FrameOverhead : end])
 	if err != nil {
-		return err
+		return 0, err
 	}
 	ir := s.in.get(number)
 	if ir == nil {
-		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("EVENT on route %d, which was not announced", number))
+		return 0, sig.NewError(sig.CodeProtocol, fmt.Sprintf("EVENT on route %d, which was not announced", number))
 	}
 	ir.next++
 	s.arrived++
@@ -201,8 +202,12 @@ func (s *session) event(batch []byte, at, end int) error {
 	}
 	if held {
 		if err := s.heldArrived(ir, len(payload), local); err != nil {
-			return err
+			return 0, err
 		}
+	}
+	var h header
+	if !held && mayFollow(batch, at, end) { // looked at before another number takes its place
+		h = headerOf(batch, at, end-at-carrier.FrameOverhead-len(payload))
 	}
 	switch {
 	case len(passing) == 0:
@@ -215,7 +220,10 @@ func (s *session) event(batch []byte, at, end int) error {
 	if local {
 		s.queueHere(ir, held, batch, at, end)
 	}
-	return nil
+	if h.size == 0 {
+		return end, nil
+	}
+	return s.ahead(ir, h, batch, end), nil
 }
 
 // survey finds out who gets the route's events. It holds for a stretch of events,

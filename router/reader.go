@@ -104,7 +104,7 @@ func (s *session) handle(batch []byte) error {
 		t, _ := wire.TypeOf(frame)
 		var err error
 		if t == wire.TypeEvent {
-			err = s.event(batch, at, end)
+			end, err = s.event(batch, at, end)
 		} else {
 			s.endRun()
 			if t != wire.TypeRequest && t != wire.TypeReply { // these are relayed in the batch, in order

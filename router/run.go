@@ -78,6 +78,7 @@ type runIn struct {
 	lend   bool // the codec sends bytes as they are
 
 	payload []byte // of the run's current event
+	head    header // of it
 	// The event behind it, if known.
 	known bool
 	end   int // of its frame, in events
@@ -104,9 +105,17 @@ func (r *runIn) look() bool {
 
 // Next implements [sig.Run].
 func (r *runIn) Next() bool {
+	if !r.known {
+		if end := r.head.end(r.events, 0); end > 0 {
+			r.payload = r.events[carrier.FrameOverhead+r.head.size : end : end]
+			r.events = r.events[end:]
+			return true
+		}
+	}
 	if !r.look() || r.next != r.route {
 		return false
 	}
+	r.head = headerOf(r.events, 0, r.end-carrier.FrameOverhead-len(r.data))
 	r.known, r.events, r.payload = false, r.events[r.end:], r.data
 	return true
 }
