@@ -201,6 +201,44 @@ func TestRaw(t *testing.T) {
 	d.expect("event desk order 1 010002")
 }
 
+// TestTooLarge: what is larger than the device takes does not reach it; who sent it,
+// and the device, are told.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	h := newHub(t, clean, router.Limits{})
+	hall, err := h.reg.Connect("hall", sig.Spec{Events: []sig.Name{"bell"}})
+	require.NoError(t, err)
+	d := h.device("cbor")
+	d.do(0, "connect kitchen - echo")
+	d.do(0, "subscribe hall bell")
+	d.expect(online)
+	large := strings.Repeat("x", 510)
+	require.NoError(t, hall.Emit("bell", 1))
+	require.ErrorIs(t, hall.Emit("bell", large), sig.ErrTooLarge)
+	require.NoError(t, hall.Emit("bell", large[:500]))
+	d.expect("event hall bell 1 01")
+	assert.Equal(t, "lost hall bell 2 1 5", d.expect("lost"))
+	d.expect("event hall bell 3 7901f478")
+	_, err = h.reg.Request(patient(t), "kitchen", "echo", large)
+	require.ErrorIs(t, err, sig.ErrTooLarge)
+	s, err := sig.Call[string](patient(t), h.reg, "kitchen", "echo", large[:220])
+	require.NoError(t, err)
+	assert.Equal(t, large[:220], s)
+	assert.Len(t, d.all("asked"), 1)
+}
+
+// TestNoCodec: a router that has not the device's codec says so, and the device
+// waits before it asks again.
+func TestNoCodec(t *testing.T) {
+	t.Parallel()
+	h := newHub(t, clean, router.Limits{})
+	d := h.device("klingon")
+	assert.Contains(t, d.expect("state 5"), "state 5 19 ")
+	other := h.device("cbor") // a device that is there instead
+	d.kill()
+	other.expect(online)
+}
+
 // TestNameTaken: a device learns that somebody else has its sender's name.
 func TestNameTaken(t *testing.T) {
 	t.Parallel()

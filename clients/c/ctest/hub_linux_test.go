@@ -53,12 +53,13 @@ type hub struct {
 	near   *linesim.Port // of the router
 	far    *linesim.Port // of the device
 	limits router.Limits
+	codecs []codec.Codec
 }
 
 func newHub(t *testing.T, line linesim.LineOptions, limits router.Limits) *hub {
 	t.Helper()
 	dir := t.TempDir()
-	h := &hub{t: t, line: linesim.NewLine(&line), limits: limits}
+	h := &hub{t: t, line: linesim.NewLine(&line), limits: limits, codecs: []codec.Codec{cbor.New(), raw.New()}}
 	t.Cleanup(func() { require.NoError(t, h.line.Close()) })
 	var err error
 	h.near, err = linesim.NewPort(filepath.Join(dir, "router"))
@@ -80,7 +81,7 @@ func (h *hub) start() {
 	var err error
 	h.router, err = router.NewServerRouter(h.reg, &router.ServerOptions{
 		Carriers: []carrier.Carrier{serial.New(&serial.Options{Logger: silent})},
-		Codecs:   []codec.Codec{cbor.New(), raw.New()}, Logger: silent, Limits: h.limits,
+		Codecs:   h.codecs, Logger: silent, Limits: h.limits,
 	})
 	require.NoError(h.t, err)
 	_, err = h.router.Listen(patient(h.t), "serial://"+h.near.Path())

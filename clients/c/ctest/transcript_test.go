@@ -26,13 +26,13 @@ var eventNumbers = map[string]int{"opened": 1, "lost": 2, "refused": 3}
 
 // TestTranscripts plays either end of a line, byte for byte.
 func TestTranscripts(t *testing.T) {
-	for _, name := range []string{"open", "version", "reboot", "lost"} {
-		for _, end := range []string{"a", "b"} {
-			t.Run(name+" "+end, func(t *testing.T) {
+	for name, ends := range map[string]string{"open": "ab", "version": "b", "reboot": "ab", "lost": "ab"} {
+		for _, end := range ends { // the other end of "version" speaks another one
+			t.Run(name+" "+string(end), func(t *testing.T) {
 				t.Parallel()
 				var file struct{ Steps []step }
 				linkVectors(t, "transcript-"+name+".json", &file)
-				play(t, file.Steps, end)
+				play(t, file.Steps, string(end))
 			})
 		}
 	}
@@ -46,9 +46,6 @@ func play(t *testing.T, steps []step, end string) {
 			continue
 		}
 		if s.Does == "boot" && x == nil {
-			if s.Set.Version != 1 {
-				t.Skip("the end of another version")
-			}
 			x = newTool(t, fmt.Sprintf("-DGOSIG_MTU=%d", s.Set.MTU), fmt.Sprintf("-DGOSIG_RX_WINDOW=%d", s.Set.Window), "-DGOSIG_TX_WINDOW=4",
 				fmt.Sprintf("-DGOSIG_MAX_FRAME=%d", s.Set.MaxMessage), "-DGOSIG_ROLE=0", "-DGOSIG_TX_BUFFER=1024")
 		}
