@@ -173,7 +173,8 @@ func (l *live) Close() error {
 // delivered reports whether all that was written has been read.
 func (l *live) delivered(r *reader) bool {
 	s := l.line.Stats(linesim.B)
-	return s.Bytes >= l.written.Load() && s.Arrived <= r.settled.Load()
+	onTheWay := s.Bytes + s.Noise.Inserted - s.Noise.Dropped - s.Overrun - s.Unheard - s.Arrived
+	return s.Bytes >= l.written.Load() && onTheWay == 0 && s.Arrived <= r.settled.Load()
 }
 
 // reader returns the listener's port of a path, nil if it is not open.

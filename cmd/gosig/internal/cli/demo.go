@@ -20,7 +20,8 @@ func newDemo(a *app) *cobra.Command {
 		Long: text(`
 			demo runs a router in this process that listens on tcp://, tls://, unix://,
 			quic://, dtls://, ws://, wss:// and mem:// at once, with a certificate and keys
-			made for the run. On each carrier there is a client that emits what this host
+			made for the run, and on Linux a serial:// port with a simulated device at the
+			end of a noisy line. On each carrier there is a client that emits what this host
 			really measures and hears what all the others emit; each event is printed by one
 			of those who got it, with the carriers and codecs on its way. Requests are
 			answered, a sender leaves and returns.

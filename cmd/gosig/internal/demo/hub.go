@@ -14,6 +14,7 @@ import (
 	"github.com/gosig/gosig/carrier/dtls"
 	"github.com/gosig/gosig/carrier/mem"
 	"github.com/gosig/gosig/carrier/quic"
+	"github.com/gosig/gosig/carrier/serial"
 	"github.com/gosig/gosig/carrier/tcp"
 	"github.com/gosig/gosig/carrier/ws"
 	"github.com/gosig/gosig/codec"
@@ -30,6 +31,7 @@ type hub struct {
 	clients []carrier.Carrier // for those who connect to it
 	addrs   []string          // as one connects to them
 	secrets *secrets
+	device  *device // on the serial line; nil: there is none
 	log     *slog.Logger
 }
 
@@ -45,11 +47,17 @@ func startHub(ctx context.Context) (h *hub, err error) {
 	}
 	network := mem.New()
 	s := h.secrets
+	if len(devicePosts) > 0 {
+		if h.device, err = newDevice(s.folder); err != nil {
+			return nil, fmt.Errorf("carrier serial: %w", err)
+		}
+	}
 	h.clients = []carrier.Carrier{
 		tcp.New(&tcp.Options{CAs: s.roots, Logger: h.log}),
 		quic.New(&quic.Options{CAs: s.roots, Logger: h.log}),
 		dtls.New(&dtls.Options{PSKs: s.keys, PSKIdentity: demoIdentity, Logger: h.log}),
 		ws.New(&ws.Options{CAs: s.roots, Logger: h.log}),
+		serial.New(&serial.Options{Logger: h.log}),
 		network,
 	}
 	h.reg = sig.New(&sig.Options{Name: "demo"})
@@ -59,6 +67,7 @@ func startHub(ctx context.Context) (h *hub, err error) {
 			quic.New(&quic.Options{Certificate: &s.cert, Logger: h.log}),
 			dtls.New(&dtls.Options{PSKs: s.keys, Logger: h.log}),
 			ws.New(&ws.Options{Certificate: &s.cert, Logger: h.log}),
+			serial.New(&serial.Options{Logger: h.log}),
 			network,
 		},
 		Codecs: []codec.Codec{cbor.New(), json.New()},
@@ -79,6 +88,8 @@ func (h *hub) listen(ctx context.Context) error {
 			addr = "unix://" + filepath.ToSlash(filepath.Join(h.secrets.folder, "gosig.sock"))
 		case "mem":
 			addr = "mem://demo"
+		case "serial":
+			addr = h.device.routerAddr()
 		}
 		real, err := h.server.Listen(ctx, addr)
 		if err != nil {
@@ -97,6 +108,15 @@ func (h *hub) addr(scheme string) string {
 		}
 	}
 	return ""
+}
+
+// dialAddr is what a client with that scheme connects to: the router, or the
+// device's end of the line to it.
+func (h *hub) dialAddr(scheme string) string {
+	if scheme == "serial" {
+		return h.device.addr()
+	}
+	return h.addr(scheme)
 }
 
 // protects is what a carrier says of its scheme.
@@ -126,7 +146,7 @@ func (h *hub) connect(ctx context.Context, name, scheme, codecName string) (*con
 	c := &connection{reg: sig.New(&sig.Options{Name: name}), scheme: scheme}
 	c.intact, c.fail = context.WithCancelCause(context.Background())
 	var err error
-	c.client, err = router.NewClientRouter(c.reg, []string{h.addr(scheme)}, &router.ClientOptions{
+	c.client, err = router.NewClientRouter(c.reg, []string{h.dialAddr(scheme)}, &router.ClientOptions{
 		Carriers: h.clients, Codecs: []codec.Codec{codecs[codecName]}, Name: name, Logger: h.log, OnState: c.state,
 	})
 	if err != nil {
@@ -172,6 +192,9 @@ func (h *hub) close() error {
 	}
 	if h.reg != nil {
 		_ = h.reg.Close()
+	}
+	if h.device != nil {
+		_ = h.device.line.Close() // as above
 	}
 	if h.secrets == nil {
 		return nil

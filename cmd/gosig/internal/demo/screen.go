@@ -48,7 +48,7 @@ func (s *screen) line(what string, sender sig.Name, from, to, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.quiet {
-		s.printf("%6.2fs  %-10s  %-12s  %-9s -> %-9s  %s\n", time.Since(s.begin).Seconds(), what, sender, from, to, text)
+		s.printf("%6.2fs  %-10s  %-12s  %-11s -> %-11s  %s\n", time.Since(s.begin).Seconds(), what, sender, from, to, text)
 	}
 }
 

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/gosig/gosig/cmd/gosig/internal/host"
 	"github.com/gosig/gosig/sig"
@@ -13,13 +14,13 @@ import (
 type post struct {
 	scheme, codec string
 	sender, event sig.Name
-	measure       func(*host.Meter) (any, error)
+	measure       func(*host.Meter) (any, error) // nil: of the serial line, see device
 	show          []string
 }
 
 // posts are the clients of the demo, one on each carrier. Each of them hears all
 // the others. The last one restarts.
-var posts = []post{
+var posts = slices.Concat([]post{
 	{"tcp", "json", "host/cpu", "usage", func(m *host.Meter) (any, error) { return m.CPU() }, []string{"percent", "cores"}},
 	{"tls", "cbor", "host/load", "average", func(m *host.Meter) (any, error) { return m.Load() }, []string{"one", "five", "tasks"}},
 	{"unix", "json", "host/memory", "usage", func(m *host.Meter) (any, error) { return m.Memory() }, []string{"used_percent", "total_bytes"}},
@@ -27,8 +28,9 @@ var posts = []post{
 	{"dtls", "json", "host/sockets", "in_use", func(m *host.Meter) (any, error) { return m.Sockets() }, []string{"tcp", "udp", "all"}},
 	{"ws", "cbor", "host/kernel", "activity", func(m *host.Meter) (any, error) { return m.Kernel() }, []string{"switches_per_second", "forks_per_second"}},
 	{"wss", "json", "host/uptime", "time", func(m *host.Meter) (any, error) { return m.Uptime() }, []string{"up_seconds"}},
+}, devicePosts, []post{
 	{"mem", "cbor", "host/process", "size", func(m *host.Meter) (any, error) { return m.Process() }, []string{"goroutines", "heap_bytes"}},
-}
+})
 
 // String is the carrier and the codec.
 func (p post) String() string { return p.scheme + " " + p.codec }
@@ -49,6 +51,9 @@ func (h *hub) newStation(ctx context.Context, p post, screen *screen) (*station,
 	c, err := h.connect(ctx, string(p.sender), p.scheme, p.codec)
 	if err != nil {
 		return nil, err
+	}
+	if p.measure == nil {
+		p.measure = h.device.measure
 	}
 	s := &station{connection: c, post: p, ear: newEar(p, screen), meter: host.New(), asked: host.New()}
 	if err := s.listen(ctx, c.reg); err != nil {

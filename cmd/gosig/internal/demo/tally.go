@@ -56,18 +56,18 @@ func (t *tally) err() error {
 // it.
 func (t *tally) print(s *screen) {
 	s.Printf("\nWho has heard how many events of whom:\n\n")
-	s.Printf("  %-12s  %-4s  %6s   heard by", "emitted by", "on", "events")
+	s.Printf("  %-12s  %-6s  %6s   heard by", "emitted by", "on", "events")
 	for _, p := range posts {
-		s.Printf(" %5s", p.scheme)
+		s.Printf(" %6s", p.scheme)
 	}
 	s.Printf("\n")
 	for from, n := range t.emitted {
-		s.Printf("  %-12s  %-4s  %6d           ", posts[from].sender, posts[from].scheme, n)
+		s.Printf("  %-12s  %-6s  %6d           ", posts[from].sender, posts[from].scheme, n)
 		for to, ear := range t.heard {
 			if to == from {
-				s.Printf(" %5s", "-")
+				s.Printf(" %6s", "-")
 			} else {
-				s.Printf(" %5d", ear[from].events)
+				s.Printf(" %6d", ear[from].events)
 			}
 		}
 		s.Printf("\n")

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package demo
+
+// devicePosts need pseudo-terminals.
+var devicePosts []post
