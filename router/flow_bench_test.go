@@ -90,6 +90,7 @@ func benchServerOn(b *testing.B, setup routertest.Setup) string {
 	reg := sig.New(nil)
 	srv, err := router.NewServerRouter(reg, &router.ServerOptions{
 		Carriers: setup.Carriers, Codecs: []codec.Codec{raw.New()}, Logger: slog.New(slog.DiscardHandler),
+		Access: router.AccessOptions{Authorizer: benchAuthorizer},
 	})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, srv.Close()); require.NoError(b, reg.Close()) })

@@ -54,7 +54,9 @@ func responding(b *testing.B) (desk *sig.Registry) {
 	}
 	carriers, codecs, logger := opts()
 	hub := sig.New(nil)
-	srv, err := router.NewServerRouter(hub, &router.ServerOptions{Carriers: carriers, Codecs: codecs, Logger: logger})
+	srv, err := router.NewServerRouter(hub, &router.ServerOptions{
+		Carriers: carriers, Codecs: codecs, Logger: logger, Access: router.AccessOptions{Authorizer: benchAuthorizer},
+	})
 	require.NoError(b, err)
 	b.Cleanup(func() { srv.Close(); hub.Close() })
 	addr, err := srv.Listen(b.Context(), "tcp://127.0.0.1:0")

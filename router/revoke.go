@@ -88,12 +88,18 @@ func (r *ServerRouter) reconsider() {
 		l.regrant(&r.policy)
 	}
 	r.policy.changes.Add(1)
+	forEach(links, (*link).review)
+	forEach(links, (*link).reviewViews) // of each sender, for each peer: that may take a while
+}
+
+// forEach calls f for all links, several at a time.
+func forEach(links []*link, f func(*link)) {
 	next := make(chan *link) // closed when all have been handed out
 	var group sync.WaitGroup
 	for range max(runtime.GOMAXPROCS(0), 1) {
 		group.Go(func() { // ends with the list
 			for l := range next {
-				l.review()
+				f(l)
 			}
 		})
 	}
@@ -127,7 +133,6 @@ func (l *link) review() {
 	s.reviewSenders()
 	s.reviewPatterns()
 	s.reviewRequests()
-	s.reviewViews()
 	if l.role == wire.RoleClient {
 		s.wantAgain()
 	}
@@ -244,8 +249,11 @@ func (s *session) reviewRequests() {
 // reviewViews shows the peer what it may know of now, and no more. A sender of
 // which it may know something else leaves for it and comes back, as the same life:
 // what is lost in that moment is announced.
-func (s *session) reviewViews() {
-	l := s.link
+func (l *link) reviewViews() {
+	s := l.session()
+	if s == nil {
+		return
+	}
 	var settle []*outRoute
 	l.mu.Lock()
 	for _, a := range l.byNumber {
@@ -394,6 +402,7 @@ func (n *node) setPolicy(p *policy, on bool) {
 		for _, l := range n.uplinks() {
 			l.access.Store(nil)
 			l.review()
+			l.reviewViews()
 		}
 	}
 }

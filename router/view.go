@@ -22,18 +22,16 @@ type view struct {
 // may observe it, or else the events that it may get and the methods that it may
 // ask for. If there are none, the sender does not exist for it.
 func (s *session) viewOf(sender *sig.Sender) view {
-	p := sender.Presence()
-	all := view{shown: true, hidden: sender.Hidden(), events: texts(p.Events), requests: texts(p.Requests), fallback: p.Default}
-	a := s.link.access.Load()
-	switch {
-	case all.hidden && s.features&wire.FeatureHidden == 0:
-		return view{}
-	case !a.restricted(), !all.hidden && (a.observesAll || a.may(acl.Observe, p.Sender, "")):
-		return all
-	case s.features&wire.FeatureHidden == 0:
+	a, hidden := s.link.access.Load(), sender.Hidden()
+	whole := !a.restricted() || !hidden && (a.observesAll || a.may(acl.Observe, sender.Name(), ""))
+	if s.features&wire.FeatureHidden == 0 && (hidden || !whole) {
 		return view{}
 	}
-	v := view{hidden: true, events: all.events}
+	p := sender.Presence()
+	if whole {
+		return view{shown: true, hidden: hidden, events: texts(p.Events), requests: texts(p.Requests), fallback: p.Default}
+	}
+	v := view{hidden: true, events: texts(p.Events)}
 	for i, e := range p.Events {
 		if a.may(acl.Subscribe, p.Sender, e) {
 			v.shown = true
