@@ -26,8 +26,8 @@
 //     once, see [Problems].
 //
 // A router binds a principal once, with For, asks Decide when a route comes into
-// being and keeps the answer: no signal pays for it. Nothing here is wired into
-// the router yet: a ServerRouter does not ask an [Authorizer] so far.
+// being and keeps the answer: no signal pays for it. A ServerRouter does
+// so with the Authorizer in its AccessOptions.
 //
 // The language, with examples for an operator, is in docs/acl.md.
 package acl
