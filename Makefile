@@ -1,7 +1,7 @@
 # Shortcuts; "make help" lists them. Everything here needs Go only, but for e2e-loss and
 # e2e-serial.
 .DEFAULT_GOAL := help
-.PHONY: help hostile check test race vet lint fmt fuzz-corpora fuzz e2e-loss e2e-serial serial-line examples custom-carrier build demo ci
+.PHONY: help hostile hostile-checks check test race vet lint fmt fuzz-corpora fuzz e2e-loss e2e-serial serial-line examples custom-carrier build demo ci
 
 # Tools are pinned in tools/go.mod and run from there.
 TOOL = go tool -modfile=tools/go.mod
@@ -46,6 +46,9 @@ e2e-serial: ## emulated boards with the client in C, at a serial line of a route
 
 hostile: ## strangers against a router on every carrier with honest clients, in full (ENVELOPES=10000000)
 	go test -count=1 -timeout 60m -v ./e2e/hostile -args -envelopes $(or $(ENVELOPES),10000000) -crowd 5000
+
+hostile-checks: ## leave out one check of the router at a time: do the strangers notice?
+	go test -count=1 -timeout 30m -tags missingcheck -run '^TestEveryCheckIsNoticed$$' -v ./e2e/hostile
 
 examples: custom-carrier ## run the example programs and compare what they print
 	go test -count=1 ./examples/...

@@ -31,6 +31,7 @@ type adminDesk struct {
 // newAdminDesk has the router's own methods and those that were added.
 func (r *ServerRouter) newAdminDesk(added map[sig.Name]sig.RequestHandler) (*adminDesk, error) {
 	methods := map[sig.Name]sig.RequestHandler{
+		"stats":       sig.Handle(func(context.Context, any) (Snapshot, error) { return r.Snapshot(), nil }),
 		"connections": sig.Handle(func(context.Context, any) ([]Connection, error) { return r.Connections(), nil }),
 	}
 	for name, h := range added {

@@ -39,7 +39,7 @@ func (s *session) heldBound() (events, bytes int) {
 // dropped, so nothing else would bound them.
 func (s *session) heldArrived(ir *inRoute, size int, local bool) error {
 	if s.features&wire.FeatureHeld == 0 {
-		return sig.NewError(sig.CodeProtocol, "a held-back EVENT without the feature")
+		return unless("held without the feature", sig.NewError(sig.CodeProtocol, "a held-back EVENT without the feature"))
 	}
 	if len(ir.fresh) == 0 {
 		s.settle = append(s.settle, ir)
@@ -129,7 +129,7 @@ func (s *session) onCredit(e *wire.Credit) error {
 	ok := or == nil || or.creditLocked(int(e.Count)) || or.of.withdrawn // nil: the sender has left meanwhile
 	l.mu.Unlock()
 	if !ok {
-		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("CREDIT of %d for route %d is more than it had", e.Count, e.Route))
+		return unless("credit", sig.NewError(sig.CodeProtocol, fmt.Sprintf("CREDIT of %d for route %d is more than it had", e.Count, e.Route)))
 	}
 	if or != nil {
 		settleAll([]*outRoute{or})

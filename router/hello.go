@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -185,12 +186,14 @@ func (l *link) receiveHello(ctx context.Context, conn carrier.Conn) (*greeting, 
 	if err := carrier.Handshake(ctx, conn); err != nil {
 		return nil, err
 	}
-	carrier.SetMaxFrame(conn, l.limits.HelloFrame)
+	if enforced("hello frame") {
+		carrier.SetMaxFrame(conn, l.limits.HelloFrame)
+	}
 	frame, rest, err := receiveFirst(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
-	if len(rest) > 0 {
+	if len(rest) > 0 && enforced("one envelope first") {
 		return nil, sig.NewError(sig.CodeProtocol, "more than one envelope before the handshake was over")
 	}
 	if t, _ := wire.TypeOf(frame); !wire.Legal(wire.Start, wire.RoleClient, t) {
@@ -200,7 +203,7 @@ func (l *link) receiveHello(ctx context.Context, conn carrier.Conn) (*greeting, 
 	if err := h.Decode(frame); err != nil {
 		return nil, err
 	}
-	if h.MaxVersion < wire.MinVersion || h.MinVersion > wire.Version {
+	if (h.MaxVersion < wire.MinVersion || h.MinVersion > wire.Version) && enforced("version") {
 		return nil, sig.NewError(sig.CodeVersion, fmt.Sprintf("the client speaks versions %d to %d, the server %d to %d", h.MinVersion, h.MaxVersion, wire.MinVersion, wire.Version))
 	}
 	return &h, nil
@@ -225,7 +228,11 @@ func (s *session) agree(theirs wire.Limits) {
 	s.maxFrame = int(s.peerLimits.MaxFrame)
 	s.out.pieces = s.features&wire.FeatureFragments != 0
 	s.requests.slots = make(chan struct{}, s.peerLimits.MaxRequests)
-	carrier.SetMaxFrame(s.conn, s.maxFrame)
+	if enforced("frame") {
+		carrier.SetMaxFrame(s.conn, s.maxFrame)
+	} else {
+		carrier.SetMaxFrame(s.conn, math.MaxInt32)
+	}
 }
 
 // abort tells a peer why there will be no connection, and hangs up.

@@ -117,3 +117,12 @@ func (s *seldom) log(log *slog.Logger, level slog.Level, msg string, attrs ...an
 	}
 	log.Log(context.Background(), level, msg, attrs...)
 }
+
+// unless is err, the answer to a violation, unless the check is left out, see
+// enforced.
+func unless(check string, err error) error {
+	if enforced(check) {
+		return err
+	}
+	return nil
+}

@@ -188,7 +188,7 @@ func (s *session) event(batch []byte, at, end int) (next int, err error) {
 	}
 	ir := s.in.get(number)
 	if ir == nil {
-		return 0, sig.NewError(sig.CodeProtocol, fmt.Sprintf("EVENT on route %d, which was not announced", number))
+		return end, unless("event of nobody", sig.NewError(sig.CodeProtocol, fmt.Sprintf("EVENT on route %d, which was not announced", number)))
 	}
 	ir.next++
 	s.arrived++

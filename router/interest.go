@@ -18,8 +18,8 @@ func (s *session) onSubscribe(e *wire.Subscribe) error {
 	switch {
 	case err != nil:
 	case hasPattern(s.wants, p):
-		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("SUBSCRIBE to %q %q twice", e.Sender, e.Event))
-	case len(s.wants) >= s.link.limits.Subscriptions:
+		return unless("pattern twice", sig.NewError(sig.CodeProtocol, fmt.Sprintf("SUBSCRIBE to %q %q twice", e.Sender, e.Event)))
+	case len(s.wants) >= s.link.limits.Subscriptions && enforced("subscriptions"):
 		err = sig.NewError(sig.CodeLimit, fmt.Sprintf("Subscriptions: one connection may have %d", s.link.limits.Subscriptions))
 		s.hit(LimitSubscriptions)
 	default:
@@ -74,7 +74,7 @@ func (s *session) onRefused(e *wire.Refused) error {
 func (s *session) onRoute(e *wire.Route) error {
 	ir := s.in.get(e.Route)
 	if ir == nil {
-		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("ROUTE of route %d, which was not announced", e.Route))
+		return unless("route of nobody", sig.NewError(sig.CodeProtocol, fmt.Sprintf("ROUTE of route %d, which was not announced", e.Route)))
 	}
 	lapsed, begins := s.resume(ir, e)
 	if lapsed && !begins {
@@ -156,7 +156,7 @@ func (ir *inRoute) restart(begin bool) {
 func (s *session) onLost(e *wire.Lost) error {
 	ir := s.in.get(e.Route)
 	if ir == nil {
-		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("LOST of route %d, which was not announced", e.Route))
+		return unless("loss of nobody", sig.NewError(sig.CodeProtocol, fmt.Sprintf("LOST of route %d, which was not announced", e.Route)))
 	}
 	if ir.lapsed.Load() {
 		return nil

@@ -213,7 +213,7 @@ func (n *node) admit(l *link, peers []wire.Node) error {
 			return sig.NewError(sig.CodeRing, fmt.Sprintf("this connection leads back to %s itself; remove one of the connections between them", describe(n.name, n.id)))
 		}
 		r, ok := n.reach[p.ID]
-		if ok && r.link != l {
+		if ok && r.link != l && enforced("ring") {
 			return sig.NewError(sig.CodeRing, fmt.Sprintf("%s already reaches %s by %s; remove one of the two connections",
 				describe(n.name, n.id), describe(p.Name, p.ID), r.link.describe()))
 		}
@@ -223,7 +223,7 @@ func (n *node) admit(l *link, peers []wire.Node) error {
 	}
 	if limit := l.limits.Nodes; n.behinds[l]+len(fresh) > limit {
 		l.stats.hit(l.log, LimitNodes, "peer", l.describe())
-		return sig.NewError(sig.CodeLimit, fmt.Sprintf("Nodes: one connection may lead to %d routers", limit))
+		return unless("nodes", sig.NewError(sig.CodeLimit, fmt.Sprintf("Nodes: one connection may lead to %d routers", limit)))
 	}
 	for _, p := range peers {
 		n.reach[p.ID] = reached{l, p.Name}

@@ -123,7 +123,7 @@ func (s *session) handle(batch []byte) error {
 // envelope takes in anything but an event.
 func (s *session) envelope(t wire.Type, frame []byte) error {
 	if !wire.Legal(wire.Open, s.peerRole(), t) {
-		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("%v is not legal here", t))
+		return unless("table of states", sig.NewError(sig.CodeProtocol, fmt.Sprintf("%v is not legal here", t)))
 	}
 	if t != wire.TypePong {
 		s.came++

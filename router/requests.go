@@ -317,7 +317,7 @@ func (s *session) onReply(e *wire.Reply) error {
 	t.mu.Unlock()
 	switch {
 	case a == nil && (e.ID > last || e.ID == 0):
-		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("REPLY %d to no REQUEST", e.ID))
+		return unless("reply to nothing", sig.NewError(sig.CodeProtocol, fmt.Sprintf("REPLY %d to no REQUEST", e.ID)))
 	case a == nil: // cancelled meanwhile
 	case e.Code != wire.CodeOK:
 		s.outcome(a, nil, &sig.Error{Code: sig.Code(e.Code), Text: e.Text, App: e.App})

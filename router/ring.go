@@ -98,7 +98,7 @@ func (s *session) catchUpLocked() {
 func (s *session) onNodes(e *wire.Nodes) error {
 	l := s.link
 	if s.features&wire.FeatureNodes == 0 {
-		return sig.NewError(sig.CodeProtocol, "NODES although the feature nodes is not in force")
+		return unless("nodes without the feature", sig.NewError(sig.CodeProtocol, "NODES although the feature nodes is not in force"))
 	}
 	err := l.node.change(l, e)
 	if sig.CodeOf(err) == sig.CodeRing {

@@ -50,17 +50,17 @@ func (s *session) checkConnect(e *wire.Connect) error {
 	lim := s.link.limits
 	switch {
 	case s.senders[e.Sender] != nil:
-		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("CONNECT of %q as number %d, which is in use", e.Name, e.Sender))
+		return unless("sender number in use", sig.NewError(sig.CodeProtocol, fmt.Sprintf("CONNECT of %q as number %d, which is in use", e.Name, e.Sender)))
 	case s.link.role == wire.RoleServer && len(s.senders) >= lim.Senders:
-		return s.limitError(LimitSenders, fmt.Sprintf("Senders: one connection may announce %d", lim.Senders))
+		return unless("senders", s.limitError(LimitSenders, fmt.Sprintf("Senders: one connection may announce %d", lim.Senders)))
 	case len(e.Events) > lim.EventsPerSender || len(e.Requests) > lim.EventsPerSender:
-		return s.limitError(LimitEventsPerSender, fmt.Sprintf("EventsPerSender: a sender may declare %d events and as many requests", lim.EventsPerSender))
+		return unless("events per sender", s.limitError(LimitEventsPerSender, fmt.Sprintf("EventsPerSender: a sender may declare %d events and as many requests", lim.EventsPerSender)))
 	case uint64(e.Route)+uint64(len(e.Events)) > uint64(lim.RoutesPerPeer):
-		return s.limitError(LimitRoutes, fmt.Sprintf("RoutesPerPeer: route numbers end at %d", lim.RoutesPerPeer))
+		return unless("routes", s.limitError(LimitRoutes, fmt.Sprintf("RoutesPerPeer: route numbers end at %d", lim.RoutesPerPeer)))
 	}
 	for i := range e.Events {
 		if s.in.get(e.Route+uint32(i)) != nil {
-			return sig.NewError(sig.CodeProtocol, fmt.Sprintf("CONNECT of %q with route %d, which is in use", e.Name, e.Route+uint32(i)))
+			return unless("route number in use", sig.NewError(sig.CodeProtocol, fmt.Sprintf("CONNECT of %q with route %d, which is in use", e.Name, e.Route+uint32(i))))
 		}
 	}
 	return nil
@@ -242,14 +242,14 @@ func (s *session) release(ps *peerSender, why *sig.Error) func() {
 func (s *session) onDisconnect(e *wire.Disconnect) error {
 	if e.Yours {
 		if s.link.role != wire.RoleClient {
-			return sig.NewError(sig.CodeProtocol, "DISCONNECT of the receiver's sender is for servers to send")
+			return unless("disconnect of yours", sig.NewError(sig.CodeProtocol, "DISCONNECT of the receiver's sender is for servers to send"))
 		}
 		s.kick(e.Sender, e.Code, e.Reason)
 		return nil
 	}
 	ps := s.senders[e.Sender]
 	if ps == nil {
-		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("DISCONNECT of sender %d, which was not announced", e.Sender))
+		return unless("disconnect of nobody", sig.NewError(sig.CodeProtocol, fmt.Sprintf("DISCONNECT of sender %d, which was not announced", e.Sender)))
 	}
 	delete(s.senders, e.Sender)
 	s.in = s.in.without(ps.routes)

@@ -35,8 +35,8 @@ func (s *session) onRequest(e *wire.Request) error {
 		s.refuse(e.ID, sig.NewError(sig.CodeClosed, "the router is shutting down"))
 		return nil
 	case serving || passed:
-		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("REQUEST %d is under way already", e.ID))
-	case n >= int(s.peerLimits.MaxRequests):
+		return unless("request twice", sig.NewError(sig.CodeProtocol, fmt.Sprintf("REQUEST %d is under way already", e.ID)))
+	case n >= int(s.peerLimits.MaxRequests) && enforced("pending requests"):
 		s.hit(LimitPendingRequests)
 		s.refuse(e.ID, sig.NewError(sig.CodeBusy, fmt.Sprintf("PendingRequests: one connection may have %d under way", n)))
 		return nil

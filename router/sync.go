@@ -200,7 +200,7 @@ func (s *session) onSynced(e *wire.Synced) error {
 	defer s.link.mu.Unlock()
 	t := &s.syncs
 	if t.flight == nil || t.flight.id != e.ID {
-		return sig.NewError(sig.CodeProtocol, "SYNCED to no SYNC")
+		return unless("synced to nothing", sig.NewError(sig.CodeProtocol, "SYNCED to no SYNC"))
 	}
 	close(t.flight.done)
 	t.flight = nil

@@ -27,7 +27,7 @@ func open(frame []byte, t Type) reader {
 		r.err = violation(CodeProtocol, "%s: empty frame", t)
 	case got != t:
 		r.err = violation(CodeProtocol, "%s: the frame is %s", t, got)
-	case flags&^legalFlags[t] != 0:
+	case flags&^legalFlags[t] != 0 && enforced("flags"):
 		r.err = violation(CodeProtocol, "%s: undefined flags %#02x", t, uint8(flags&^legalFlags[t]))
 	default:
 		r.b = frame[1:]
@@ -114,12 +114,12 @@ func (r *reader) zigzag(field string) int64 {
 
 func (r *reader) str(field string, limit int) string {
 	n := r.uvarint(field)
-	if n > uint64(limit) {
+	if n > uint64(limit) && enforced("bytes of a text") {
 		r.fail(CodeTooLarge, field, "%d bytes, limit %d", n, limit)
 		return ""
 	}
 	b := r.take(field, int(n))
-	if !utf8.Valid(b) {
+	if !utf8.Valid(b) && enforced("text") {
 		r.fail(CodeProtocol, field, "not valid UTF-8")
 		return ""
 	}
@@ -232,7 +232,7 @@ func (r *reader) rest() []byte {
 
 // done returns the first violation, or one for bytes that nobody asked for.
 func (r *reader) done() error {
-	if r.err == nil && len(r.b) > 0 {
+	if r.err == nil && len(r.b) > 0 && enforced("end of the frame") {
 		r.fail(CodeProtocol, "end", "%d bytes too many", len(r.b))
 	}
 	if r.err != nil {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,16 +20,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // How much: small by default.
 var (
-	envelopes = flag.Int("envelopes", 20_000, "how many malformed or ill-timed envelopes to send")
-	seed      = flag.Uint64("seed", 1, "of what is sent")
+	envelopes     = flag.Int("envelopes", 20_000, "how many malformed or ill-timed envelopes to send")
+	schemes       = flag.String("schemes", "tcp,tls,unix,quic,dtls,ws,wss,mem", "the carriers")
+	honestClients = flag.Int("honest", 20, "how many honest clients there are")
+	seed          = flag.Uint64("seed", 1, "of what is sent")
 )
 
-var everywhere = []string{"tcp", "tls", "unix", "quic", "dtls", "ws", "wss", "mem"}
+// everywhere are the carriers.
+func everywhere() []string { return strings.Split(*schemes, ",") }
 
 // TestSingleShots does each thing once on each carrier, and looks at the answer.
 func TestSingleShots(t *testing.T) {
-	w := newWorld(t, 20, everywhere...)
-	for _, scheme := range everywhere {
+	w := newWorld(t, *honestClients, everywhere()...)
+	for _, scheme := range everywhere() {
 		var group sync.WaitGroup
 		places := make(chan struct{}, 8) // how many at a time
 		for i := range shots {
@@ -110,12 +114,12 @@ func (want wanted) find(frames [][]byte) error {
 // TestCampaign sends a great many of them, mixed, from several strangers at once:
 // each connection ends with the first that is fatal, and the next one begins.
 func TestCampaign(t *testing.T) {
-	w := newWorld(t, 20, everywhere...)
+	w := newWorld(t, *honestClients, everywhere()...)
 	var sent, ended, failed atomic.Int64
 	var group sync.WaitGroup
 	const strangers = 8
 	for i := range strangers {
-		scheme := everywhere[i%len(everywhere)]
+		scheme := everywhere()[i%len(everywhere())]
 		r := rand.New(rand.NewPCG(*seed, uint64(1000+i)))
 		group.Go(func() { // ends when enough has been sent
 			for int(sent.Load()) < *envelopes && failed.Load() < 10 {

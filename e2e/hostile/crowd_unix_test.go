@@ -33,7 +33,7 @@ func dialRaw(addr string) (net.Conn, error) {
 // more. Memory follows what has come, somebody else still gets in, and they are
 // gone in time.
 func TestSilentCrowd(t *testing.T) {
-	w := newWorld(t, 20, everywhere...)
+	w := newWorld(t, *honestClients, everywhere()...)
 	before := heap()
 	most := before
 	var all []net.Conn
@@ -61,7 +61,7 @@ func TestSilentCrowd(t *testing.T) {
 // TestDescriptorsExhausted: when there are none left nobody new gets in, those who
 // are in do not notice, and the listeners go on when there are some again.
 func TestDescriptorsExhausted(t *testing.T) {
-	w := newWorld(t, 20, everywhere...)
+	w := newWorld(t, *honestClients, everywhere()...)
 	var limit syscall.Rlimit
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
 	free, err := syscall.Dup(0)

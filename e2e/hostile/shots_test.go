@@ -145,6 +145,9 @@ var shots = []shot{
 	{"a name that is no text", 0, of(connectAs(2, 10, "a\xff", "e")), fatal(sig.CodeProtocol)},
 	{"a list longer than its frame", 0, of(bytesOf{byte(wire.TypeConnected), 1, 0, 0, 0xff, 0xff, 3}), fatal(sig.CodeProtocol)},
 
+	{"more than a ping", 0, of(bytesOf(append(wire.Ping{Nonce: 1}.Append(nil), 0))), fatal(sig.CodeProtocol)},
+	{"a ping with a flag", 0, of(bytesOf(append([]byte{byte(wire.TypePing) | 0x80}, make([]byte, 8)...))), fatal(sig.CodeProtocol)},
+
 	{"a cancel of nothing", 0, of(wire.Cancel{ID: 9}), wanted{}},
 	{"an unsubscribe of nothing", 0, of(wire.Unsubscribe{Sender: "x/none", Event: "e"}), wanted{}},
 	{"a pong nobody asked for", 0, of(wire.Pong{Nonce: 1}), wanted{}},

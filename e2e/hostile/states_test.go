@@ -25,9 +25,9 @@ func frameOf(t wire.Type) []byte {
 // TestAllPairs sends an envelope of each type in each state, on each carrier. The
 // table of states says which of them end the connection.
 func TestAllPairs(t *testing.T) {
-	w := newWorld(t, 20, everywhere...)
+	w := newWorld(t, *honestClients, everywhere()...)
 	var group sync.WaitGroup
-	for _, scheme := range everywhere {
+	for _, scheme := range everywhere() {
 		group.Go(func() { // ends with the last answer
 			for typ := range wire.Type(32) {
 				w.inStart(t, scheme, typ)
@@ -107,7 +107,7 @@ func (w *world) inClosing(t *testing.T, scheme string, typ wire.Type) {
 
 // TestBeforeTheDoor: what must not let anybody in, each with its code.
 func TestBeforeTheDoor(t *testing.T) {
-	w := newWorld(t, 20, everywhere...)
+	w := newWorld(t, *honestClients, everywhere()...)
 	inside, err := w.enter("tcp", 0)
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestBeforeTheDoor(t *testing.T) {
 		{"too long", edited(func(h *wire.Hello) { h.Codecs = strings.Split(strings.Repeat("codec-codec ", 400), " ") }), sig.CodeTooLarge},
 		{"the node that is in already", nil, sig.CodeRing},
 	} {
-		for _, scheme := range everywhere {
+		for _, scheme := range everywhere() {
 			s, err := w.knock(scheme)
 			if !assert.NoError(t, err, scheme) {
 				continue
@@ -175,7 +175,7 @@ func (w *world) replay(t *testing.T, h wire.Hello) []byte {
 // than a handshake may; frames that never end, in an open connection, cost
 // themselves what they have sent.
 func TestTrickle(t *testing.T) {
-	w := newWorld(t, 4, everywhere...)
+	w := newWorld(t, 4, everywhere()...)
 	var group sync.WaitGroup
 	for range 20 {
 		group.Go(func() { // ends when the router hangs up

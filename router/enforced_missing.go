@@ -1,0 +1,10 @@
+//go:build missingcheck
+
+package router
+
+import "os"
+
+// leftOut is the one check that is not made.
+var leftOut = os.Getenv("GOSIG_MISSING_CHECK")
+
+func enforced(check string) bool { return check != leftOut }
