@@ -14,6 +14,7 @@ import (
 	"github.com/gosig/gosig/carrier/dtls"
 	"github.com/gosig/gosig/carrier/mem"
 	"github.com/gosig/gosig/carrier/quic"
+	"github.com/gosig/gosig/carrier/serial"
 	"github.com/gosig/gosig/carrier/tcp"
 	"github.com/gosig/gosig/carrier/ws"
 )
@@ -72,7 +73,7 @@ func TestCarrierParameters(t *testing.T) {
 	if !ok || !ok2 {
 		t.Fatalf("%s has no part %q", file, begin)
 	}
-	updated := before + begin + parameterTable(mem.New(), tcp.New(nil), quic.New(nil), dtls.New(nil), ws.New(nil)) + end + after
+	updated := before + begin + parameterTable(mem.New(), tcp.New(nil), quic.New(nil), dtls.New(nil), ws.New(nil), serial.New(nil)) + end + after
 	switch {
 	case updated == page:
 	case *update:
