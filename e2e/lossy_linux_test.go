@@ -50,7 +50,7 @@ func TestLossyPath(t *testing.T) {
 			path := newPath(t, c.loss, delay, 1)
 			began := time.Now()
 			listen, query := pathAddress(t, c.scheme)
-			p := start(t, path.router.command(gosig(t), "serve", "--listen", listen), 1)
+			p := start(t, path.router.command(gosig(t), "serve", "--insecure", "--listen", listen), 1)
 			sub := path.clients.run(t, nil, "sub", "--wait", "1m", "--connect", p.addrs[0]+query,
 				"--sender", "gauge", "--event", "reading", "--count", fmt.Sprint(events), "--timeout", "3m")
 			sub.says(t, "subscribed to")

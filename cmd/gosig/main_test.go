@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 //
 //	start NAME PROGRAM ARGS...     run it in the background
 //	await NAME stdout|stderr RE    wait for a line; $NAME_1 ... are what RE's groups matched
-//	signal NAME TERM|INT|KILL      send a signal
+//	signal NAME TERM|INT|KILL|HUP  send a signal
 //	ended NAME CODE                wait for its end; its output is in NAME.stdout and NAME.stderr
 //	code N PROGRAM ARGS...         like exec, but it must end with that exit code
 //	lines N FILE                   write a file with the lines "line 1" ... "line N"

@@ -150,7 +150,10 @@ func (f *checkFlags) print(a *app, file string, c *config.Config, access *config
 	} else if len(f.as) > 0 {
 		return usagef("--as has no effect: %s has no policy", file)
 	}
-	if err := f.write(a.std.Out, file, c, policy); err != nil || policy == nil {
+	if err := f.write(a.std.Out, file, c, policy); err != nil {
+		return err
+	}
+	if err := checkAccess(a, file, c); err != nil || policy == nil {
 		return err
 	}
 	for _, w := range policy.Findings {
@@ -163,6 +166,28 @@ func (f *checkFlags) print(a *app, file string, c *config.Config, access *config
 		return fmt.Errorf("%s: %d warnings, and --strict", access.File(), len(policy.Findings))
 	}
 	return nil
+}
+
+// checkAccess looks at what a configuration says beside its policy: serve would
+// refuse it as well.
+func checkAccess(a *app, file string, c *config.Config) error {
+	if c == nil {
+		return nil
+	}
+	switch open := c.Exposed(); {
+	case len(open) > 0 && c.Insecure:
+		a.notice("warning: %s: insecure = true, and everybody can connect to %s", file, strings.Join(open, ", "))
+	case len(open) > 0:
+		return &config.Error{File: file, Text: exposed(open) + ", say so: insecure = true"}
+	}
+	if c.ShadowFile == "" {
+		return nil
+	}
+	shadow, err := config.LoadPolicy(c.ShadowFile)
+	if err != nil {
+		return err
+	}
+	return shadow.Check()
 }
 
 func (f *checkFlags) write(w io.Writer, file string, c *config.Config, policy *checkedPolicy) error {
@@ -198,7 +223,9 @@ type checked struct {
 	Limits    []checkedLimit    `json:"limits"`
 	LimitsFor []checkedSpecial  `json:"limits_for"`
 	Metrics   string            `json:"metrics"` // where they are served; "": nowhere
-	Policy    *checkedPolicy    `json:"policy"`  // null: everybody may do everything
+	Shadow    string            `json:"shadow_policy"`
+	Audit     string            `json:"audit"`
+	Policy    *checkedPolicy    `json:"policy"` // null: everybody may do everything
 
 	hasPolicy bool
 }
@@ -237,6 +264,7 @@ func effective(c *config.Config) checked {
 		Name:    routerName(c.Name), Drain: c.DrainTime().String(),
 		Log:    checkedLog{cmp.Or(string(c.Log.Level), "info"), cmp.Or(string(c.Log.Format), "text")},
 		Listen: []checkedListener{}, Uplink: []checkedListener{}, LimitsFor: []checkedSpecial{}, hasPolicy: c.Access() != nil,
+		Shadow: c.ShadowFile, Audit: c.AuditFile,
 	}
 	codecs := c.Codecs
 	if len(codecs) == 0 {
@@ -352,6 +380,12 @@ func describe(w io.Writer, file string, c checked) error {
 	}
 	if c.Metrics != "" {
 		fmt.Fprintf(tw, "metrics\thttp://%s/metrics\n", c.Metrics)
+	}
+	if c.Shadow != "" {
+		fmt.Fprintf(tw, "shadow\t%s: decides nothing\n", c.Shadow)
+	}
+	if c.Audit != "" {
+		fmt.Fprintf(tw, "audit\t%s\n", c.Audit)
 	}
 	fmt.Fprintf(tw, "\nlimits\n")
 	for _, l := range c.Limits {

@@ -70,6 +70,9 @@ func examine(a *config.Access, asked []acl.Principal) *checkedPolicy {
 		out.Rules = append(out.Rules, ruleOf(a, &r, i+1))
 	}
 	for _, f := range a.Policy().Analyze() {
+		if f.Kind == acl.Undefined && givenElsewhere(a, f.Text) {
+			continue
+		}
 		out.Findings = append(out.Findings, checkedFinding{string(f.Kind), f.Rule, a.RuleAt(f.Rule), f.String()})
 	}
 	if err := a.Check(); err != nil {
@@ -105,6 +108,19 @@ func otherMethods(a *config.Access, p acl.Principal) []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// givenElsewhere reports whether the group that a finding misses is given by an
+// identity or a credential.
+func givenElsewhere(a *config.Access, finding string) bool {
+	for _, p := range a.Named() {
+		for _, g := range p.Groups {
+			if strings.HasPrefix(finding, fmt.Sprintf("group %q ", g)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func ruleOf(a *config.Access, r *acl.Rule, number int) checkedRule {

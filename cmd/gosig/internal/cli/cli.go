@@ -114,7 +114,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetOut(a.std.Out)
 	root.SetErr(a.std.Err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
-	root.AddCommand(newServe(a), newSub(a), newEmit(a), newRequest(a), newRespond(a), newLs(a), newTop(a), newProbe(a), newCarriers(a), newPorts(a), newBench(a), newDemo(a), newCheck(a), newACL(a), newAudit(a), newCA(a), newToken(a), newKeygen(a), newHash(a), newVersion(a))
+	root.AddCommand(newServe(a), newSub(a), newEmit(a), newRequest(a), newRespond(a), newLs(a), newTop(a), newProbe(a), newCarriers(a), newPorts(a), newBench(a), newDemo(a), newCheck(a), newACL(a), newAudit(a), newAdmin(a), newCA(a), newToken(a), newKeygen(a), newHash(a), newVersion(a))
 	nameEnv(root)
 	return root
 }

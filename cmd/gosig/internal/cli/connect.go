@@ -31,6 +31,9 @@ type clientFlags struct {
 	wait     time.Duration
 	back     time.Duration
 	security securityFlags
+	// warned is asked about each warning before it is told; true: it is taken
+	// care of. nil: all are told.
+	warned func(sig.Warning) bool
 }
 
 func (f *clientFlags) add(cmd *cobra.Command) {
@@ -84,7 +87,11 @@ func (f *clientFlags) open(ctx context.Context, a *app) (*client, error) {
 	log := quiet() // notices tell what matters
 	c := &client{app: a, watch: newWatch(a, f)}
 	name := routerName(f.name)
-	c.reg = sig.New(&sig.Options{Name: name, OnWarning: func(w sig.Warning) { a.notice("warning: %v", w) }})
+	c.reg = sig.New(&sig.Options{Name: name, OnWarning: func(w sig.Warning) {
+		if f.warned == nil || !f.warned(w) {
+			a.notice("warning: %v", w)
+		}
+	}})
 	c.cr, err = router.NewClientRouter(c.reg, f.connect, &router.ClientOptions{
 		Carriers: f.security.carriers(log), Codecs: codecs,
 		Name: name, Logger: log, OnState: c.watch.state, MaxBackoff: slowest, Return: f.back,

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gosig/gosig/auth"
+	"github.com/gosig/gosig/cmd/gosig/internal/config"
 )
 
 // longest is the longest life of a token that is made here.
@@ -23,6 +24,7 @@ type entryFlags struct {
 	groups []string
 	days   int
 	out    string
+	addTo  string
 	output string
 }
 
@@ -44,6 +46,7 @@ func (f *entryFlags) add(cmd *cobra.Command, what, days string) {
 	fs.StringSliceVar(&f.groups, "group", nil, "groups that it puts the principal in, beside those of the policy")
 	fs.IntVar(&f.days, "days", 0, days)
 	fs.StringVar(&f.out, "out", "", what)
+	fs.StringVar(&f.addTo, "add-to", "", "policy that the [[credential]] is put into, above its last line")
 	outputFlag(cmd, &f.output, outText)
 }
 
@@ -88,7 +91,7 @@ func newToken(a *app) *cobra.Command {
 
 			With --out it goes to a file that only its owner can read, for --token-file, and
 			standard output has the [[credential]] for the policy. Without --out standard output has
-			the token, and standard error the [[credential]].
+			the token, and standard error the [[credential]]. With --add-to it is put into the policy.
 
 			Clients show a token only where nobody reads along: over tls://, quic://, wss://,
 			dtls://, to this machine, or on a wire named with --trust-wire.
@@ -96,7 +99,7 @@ func newToken(a *app) *cobra.Command {
 			With -o json it is one object: "id", "groups", "hash", "expires", "entry" (the
 			[[credential]]), and "token" or "file".`),
 		Example: text(`
-			  gosig token --id ops/anna --days 90 --out anna.token >> policy.toml
+			  gosig token --id ops/anna --days 90 --out anna.token --add-to policy.toml
 			  gosig ls --connect tls://router.example:7466 --token-file anna.token`),
 		Args: args(0, 0, "none"),
 		RunE: func(*cobra.Command, []string) error {
@@ -136,7 +139,7 @@ func newKeygen(a *app) *cobra.Command {
 			With -o json it is one object: "id", "groups", "key" (the public half), "file",
 			"expires", "entry" (the [[credential]]).`),
 		Example: text(`
-			  gosig keygen --id plant/press --out press.key >> policy.toml
+			  gosig keygen --id plant/press --out press.key --add-to policy.toml
 			  gosig emit --connect tls://router.example:7466 --key-file press.key --sender plant~2Fpress temp 21.5`),
 		Args: args(0, 0, "none"),
 		RunE: func(*cobra.Command, []string) error {
@@ -161,16 +164,26 @@ func newKeygen(a *app) *cobra.Command {
 
 func (f *entryFlags) print(a *app, line credentialLine) (err error) {
 	line.ID, line.Groups, line.File = f.id, append([]string{}, f.groups...), f.out
+	where := "put this into the policy, above its last line:"
+	if f.addTo != "" {
+		if err := config.Insert(f.addTo, line.Entry); err != nil {
+			if f.out != "" { // nobody knows it: it is of no use
+				err = errors.Join(err, os.Remove(f.out))
+			}
+			return err
+		}
+		where = "this was put into " + f.addTo + ":"
+	}
 	switch {
 	case f.output == outJSON:
 		_, err = fmt.Fprintf(a.std.Out, "%s\n", toJSON(line))
 		return err
 	case line.Token != "":
-		a.notice("this is shown once; put the hash into the policy:\n%s", strings.TrimSuffix(line.Entry, "\n"))
+		a.notice("the token is shown once; %s\n%s", where, strings.TrimSuffix(line.Entry, "\n"))
 		_, err = fmt.Fprintln(a.std.Out, line.Token)
 		return err
 	}
-	a.notice("the secret is in %s; put this into the policy, above its last line:", f.out)
+	a.notice("the secret is in %s; %s", f.out, where)
 	_, err = fmt.Fprintf(a.std.Out, "%s", line.Entry)
 	return err
 }

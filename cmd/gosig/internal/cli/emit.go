@@ -96,14 +96,9 @@ func (c *client) connect(ctx context.Context, name string, spec sig.Spec) (*sig.
 	if err != nil {
 		return nil, err
 	}
-	// The router answers in order, but is asked only about subscriptions: the
-	// answer to this one comes behind its answer to the sender.
-	sub, err := sig.Subscribe(c.reg, s.Name(), sig.EventDisconnect, func(sig.Event) {}, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer sub.Unsubscribe()
-	if err := sub.InForce(ctx); err != nil {
+	// The router answers in order: what it says of the name comes before the answer
+	// to this.
+	if err := c.reg.Sync(ctx); err != nil {
 		return nil, err
 	}
 	return s, s.Err()

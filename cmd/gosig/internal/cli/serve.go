@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/cmd/gosig/internal/config"
@@ -31,13 +34,14 @@ func newLogger(w io.Writer, c config.Log) *slog.Logger {
 // server is a running "serve".
 type server struct {
 	*app
-	conf *config.Config
-	log  *slog.Logger
-	reg  *sig.Registry
-	sr   *router.ServerRouter
-	cr   *router.ClientRouter // nil: no uplink
-	wg   sync.WaitGroup       // one per listener
-	fail chan error           // capacity 1: the first listener that failed
+	conf  *config.Config
+	log   *slog.Logger
+	guard *guard
+	reg   *sig.Registry
+	sr    *router.ServerRouter
+	cr    *router.ClientRouter // nil: no uplink
+	wg    sync.WaitGroup       // one per listener
+	fail  chan error           // capacity 1: the first listener that failed
 	// entrances are the addresses of the listeners, in the order of the
 	// configuration; set before anybody is accepted.
 	entrances []string
@@ -45,21 +49,43 @@ type server struct {
 	draining  atomic.Bool
 }
 
-func runServe(ctx context.Context, a *app, c *config.Config) error {
+func runServe(ctx context.Context, a *app, c *config.Config, policy *config.Source) error {
 	s := &server{app: a, conf: c, log: newLogger(a.std.Err, c.Log), fail: make(chan error, 1)}
+	var err error
+	if s.guard, err = newGuard(c, policy, s.log); err != nil {
+		return err
+	}
+	hup := make(chan os.Signal, 1) // capacity 1: a reload that is asked for twice is one
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	s.reg = sig.New(&sig.Options{Name: routerName(c.Name), OnWarning: func(w sig.Warning) { s.log.Warn(w.String()) }})
 	if err := s.start(ctx); err != nil {
 		s.end()
 		return err
 	}
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-s.fail:
-	}
+	following, stop := context.WithCancel(ctx)
+	s.wg.Go(func() { s.guard.follow(following) }) // ends with the context
+	err = s.watch(ctx, hup)
+	stop()
 	s.drain()
 	s.end()
 	return err
+}
+
+// watch returns when the router is to end, and reloads meanwhile when it is asked
+// to.
+func (s *server) watch(ctx context.Context, hup <-chan os.Signal) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-s.fail:
+			return err
+		case <-hup:
+			s.guard.reopen()
+			_, _ = s.guard.reload("SIGHUP") // it has been logged
+		}
+	}
 }
 
 func (s *server) start(ctx context.Context) error {
@@ -69,9 +95,17 @@ func (s *server) start(ctx context.Context) error {
 	}
 	s.sr, err = router.NewServerRouter(s.reg, &router.ServerOptions{
 		Codecs: codecs, Name: routerName(s.conf.Name), Limits: s.conf.Limits.Router(), LimitsFor: s.limitsFor, Logger: s.log,
+		Access: s.guard.options(s.conf), OnClient: s.guard.client, Admin: s.guard.adminMethods(),
 	})
 	if err != nil {
 		return err
+	}
+	s.guard.begin(s.sr)
+	if err := s.guard.startShadow(s.conf.ShadowFile); err != nil {
+		return err
+	}
+	for _, url := range s.conf.Exposed() {
+		s.log.Warn("insecure: others can reach this listener, and nobody is asked who he is", "listener", url)
 	}
 	// All or none: no client is accepted while a later address may fail.
 	var listeners []carrier.Listener
@@ -159,6 +193,7 @@ func (s *server) end() {
 	if s.metrics != nil {
 		_ = s.metrics.Close() // last: until then it says that the router is draining
 	}
+	s.guard.end()
 	s.log.Info("ended")
 }
 
@@ -170,10 +205,15 @@ func (s *server) uplink(codecs []codec.Codec) (err error) {
 	}
 	u := s.conf.Uplink
 	access := securityFlags{TLS: u.TLS, pskFile: u.PSKFile, pskIdentity: u.PSKIdentity}
+	access.credentials = credentialFlags{tokenFile: u.TokenFile, keyFile: u.KeyFile}
+	credentials, err := access.credentials.load()
+	if err != nil {
+		return err
+	}
 	s.cr, err = router.NewClientRouter(s.reg, u.URLs, &router.ClientOptions{
 		Carriers: access.carriers(s.log), Codecs: codecs,
 		Name: routerName(s.conf.Name), Limits: s.conf.Limits.Router(), Logger: s.log,
-		Return: s.conf.Uplink.Return.Duration,
+		Return: s.conf.Uplink.Return.Duration, Credentials: credentials, TrustedWires: s.conf.TrustedWires,
 	})
 	return err
 }

@@ -26,6 +26,7 @@ type serveFlags struct {
 	logFormat string
 	tls       config.TLS
 	pskFile   string
+	access    accessFlags
 }
 
 func newServe(a *app) *cobra.Command {
@@ -56,6 +57,18 @@ func newServe(a *app) *cobra.Command {
 			A --psk-file has a line NAME:KEY for each client that may connect, the key in
 			hexadecimal, made for instance by: openssl rand -hex 32
 
+			Who is let in: whom the carrier proves (a certificate, a pre-shared key, a user of
+			this machine), or who shows a token or a key that the policy has as [[credential]].
+			A listener that other machines can reach and that asks nobody who he is, is refused
+			unless --insecure says that it is meant so.
+
+			Who may do what: everybody everything, or what the --policy says, see
+			"gosig check --help". It is read again on SIGHUP, on "gosig admin reload" and when
+			the file changes; what is allowed no longer ends at once, with a reason. A policy
+			with a mistake is not taken: the old one stays. --shadow-policy decides nothing and
+			has logged what it would decide otherwise. --audit keeps a log of who was let in,
+			what was denied and which policy was in force, see "gosig audit --help".
+
 			With --uplink it is an edge router: what happens here is part of another
 			router's signal space, and the other way round.
 
@@ -68,8 +81,12 @@ func newServe(a *app) *cobra.Command {
 			  gosig serve --listen ` + DefaultAddress + `
 			  gosig serve --listen tcp://127.0.0.1:0 --listen unix:///tmp/gosig.sock
 
-			  gosig serve --listen tls://0.0.0.0:7466 --tls-cert router.pem --tls-key router.key
-			  gosig sub   --connect tls://router.example:7466 --tls-ca ca.pem
+			  # mutual TLS, with files made by "gosig ca lab --server router.example --client anna"
+			  gosig serve --listen tls://0.0.0.0:7466 --tls-ca lab/ca.pem \
+			      --tls-cert lab/router.example.pem --tls-key lab/router.example.key \
+			      --policy policy.toml --audit audit.jsonl
+			  gosig sub   --connect tls://router.example:7466 --tls-ca lab/ca.pem \
+			      --tls-cert lab/anna.pem --tls-key lab/anna.key
 
 			  # a device, by a key
 			  gosig serve --listen dtls://0.0.0.0:7467 --psk-file keys.psk
@@ -91,7 +108,7 @@ func newServe(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runServe(cmd.Context(), a, c)
+			return runServe(cmd.Context(), a, c, f.policy(c))
 		},
 	}
 	fs := cmd.Flags()
@@ -112,6 +129,7 @@ func newServe(a *app) *cobra.Command {
 	fs.StringVar(&f.metrics, "metrics", "", "serve metrics for Prometheus at http://HOST:PORT/metrics, with /healthz and /readyz; :PORT is this host only (default nowhere)")
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	f.access.add(cmd)
 	completesAddress(cmd, "listen", "uplink")
 	return cmd
 }
@@ -136,6 +154,9 @@ func (f *serveFlags) merge(cmd *cobra.Command) (*config.Config, error) {
 		c.Uplink = &config.Uplink{
 			URLs: f.uplink, TLS: config.TLS{CA: f.uplinkCA}, PSKFile: f.uplinkPSK, PSKIdentity: f.uplinkID,
 		}
+	}
+	if err := f.access.merge(cmd, c); err != nil {
+		return nil, err
 	}
 	if given("return") {
 		if c.Uplink == nil {
@@ -167,7 +188,7 @@ func (f *serveFlags) merge(cmd *cobra.Command) (*config.Config, error) {
 	if err := c.Validate(); err != nil {
 		return nil, usagef("%v", err)
 	}
-	return c, nil
+	return c, secure(c)
 }
 
 // listeners gives certificates and keys to those that take them.

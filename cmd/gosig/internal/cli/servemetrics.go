@@ -20,6 +20,9 @@ func (s *server) serveMetrics(ctx context.Context) (err error) {
 	source := metrics.Source{
 		Stats: s.sr.Stats, Ready: s.ready, Schemes: config.Schemes, Version: buildVersion().Version, Since: time.Now(),
 	}
+	if s.guard.now.Load() != nil {
+		source.Policy = func() (uint64, uint64) { return s.guard.loaded.Load(), s.guard.failed.Load() }
+	}
 	if s.conf.Uplink != nil {
 		source.Uplink = func() bool { return s.cr != nil && s.cr.State().Phase == router.Connected }
 	}

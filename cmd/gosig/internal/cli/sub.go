@@ -40,7 +40,8 @@ func newSub(a *app) *cobra.Command {
 			that were lost on the way are told there as well, and with -o json by a line
 			whose event is #lost. When the connection is lost, sub connects again.
 
-			Exit code 4: the --timeout was over before --count events came, or, without
+			Exit code 3: a policy does not allow the subscription, or does no longer; the rule
+			is named. Exit code 4: the --timeout was over before --count events came, or, without
 			--count, before any came.`),
 		Example: text(`
 			  # everything
@@ -79,12 +80,14 @@ func runSub(ctx context.Context, a *app, f *subFlags) error {
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
+	l := &listening{app: a, flags: f, pattern: pattern, ended: make(chan error, 1)}
+	f.client.warned = l.warned
 	c, err := f.client.open(ctx, a)
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	l := &listening{app: a, flags: f, out: newPrinter(a.std.Out), ended: make(chan error, 1)}
+	l.out = newPrinter(a.std.Out)
 	err = l.listen(ctx, c.reg, pattern)
 	if closed := l.out.Close(); err == nil {
 		err = closed
@@ -98,12 +101,34 @@ func runSub(ctx context.Context, a *app, f *subFlags) error {
 // listening is a running "sub".
 type listening struct {
 	*app
-	flags *subFlags
-	out   *printer
-	ended chan error // capacity 1: the first reason to end
+	flags   *subFlags
+	pattern sig.Pattern
+	out     *printer
+	ended   chan error // capacity 1: the first reason to end
 
-	mu   sync.Mutex
-	seen uint64
+	mu      sync.Mutex
+	seen    uint64
+	inForce bool
+	early   error // that it was ended before inForce was set
+}
+
+// warned ends a subscription that was in force and is allowed no longer. Of one
+// that is refused from the start InForce tells.
+func (l *listening) warned(w sig.Warning) bool {
+	if !errors.Is(w.Err, sig.ErrDenied) || w.Sender != l.pattern.Sender || w.Event != l.pattern.Event {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var denied *sig.Error // without who says so
+	if !errors.As(w.Err, &denied) {
+		return false
+	}
+	l.early = fmt.Errorf("the subscription was ended: %w", denied)
+	if l.inForce {
+		l.end(l.early)
+	}
+	return true
 }
 
 func (l *listening) listen(ctx context.Context, reg *sig.Registry, p sig.Pattern) error {
@@ -122,6 +147,11 @@ func (l *listening) listen(ctx context.Context, reg *sig.Registry, p sig.Pattern
 	if err := sub.InForce(ctx); err != nil {
 		return err
 	}
+	l.mu.Lock()
+	if l.inForce = true; l.early != nil {
+		l.end(l.early)
+	}
+	l.mu.Unlock()
 	l.notice("subscribed to %s %s", p.Sender, p.Event)
 	select {
 	case err := <-l.ended:

@@ -9,9 +9,10 @@ import (
 )
 
 // Access is a policy that can be used, with the names by which it knows
-// identities. It is an [acl.Authorizer], and immutable.
+// identities. It is immutable.
 type Access struct {
 	file   string
+	sum    string
 	lines  lines
 	source acl.Source
 	policy *acl.Policy
@@ -32,8 +33,8 @@ func (a *Access) Source() *acl.Source { return &a.source }
 // File is where the policy comes from.
 func (a *Access) File() string { return a.file }
 
-// For implements [acl.Authorizer].
-func (a *Access) For(p acl.Principal) acl.Rights { return a.policy.For(a.Principal(p)) }
+// Sum is the SHA-256 of that file, in hexadecimal: it says which policy it is.
+func (a *Access) Sum() string { return a.sum }
 
 // Check runs the policy's own cases. The error has an [*Error] for each that
 // fails.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -63,7 +64,7 @@ func IsEmpty(data []byte) bool { return len(topKeys(data)) == 0 }
 // compile checks everything that can be without running the cases.
 func (p *Policy) compile(file string, data []byte) (*Access, error) {
 	k := &checker{file: file, lines: indexLines(data)}
-	a := &Access{file: file, lines: k.lines, source: acl.Source{Groups: p.Groups, Rules: p.Rules, Expect: p.Expect}}
+	a := &Access{file: file, sum: fmt.Sprintf("%x", sha256.Sum256(data)), lines: k.lines, source: acl.Source{Groups: p.Groups, Rules: p.Rules, Expect: p.Expect}}
 	var err error
 	var problems acl.Problems
 	if a.policy, err = a.source.Compile(); errors.As(err, &problems) {

@@ -79,7 +79,7 @@ func TestPolicyOfItsOwnFile(t *testing.T) {
 	require.NoError(t, a.Check())
 	assert.Equal(t, "p.toml:41", a.RuleAt(3))
 	assert.Empty(t, a.RuleAt(4))
-	d, _ := a.For(acl.Principal{ID: "sig:ops/anna", Method: "tls"}).Subscribe(pattern("keys/a"))
+	d, _ := a.Policy().For(a.Principal(acl.Principal{ID: "sig:ops/anna", Method: "tls"})).Subscribe(pattern("keys/a"))
 	assert.Equal(t, "no keys", d.Label)
 	assert.True(t, IsPolicy([]byte(policyText)))
 	assert.Equal(t, 2, a.Store().Len())
@@ -270,7 +270,7 @@ func FuzzParsePolicy(f *testing.F) {
 			t.Fatal("a policy without a rule")
 		}
 		_ = a.Check()
-		_ = a.For(acl.Principal{ID: "a"}).Decide(acl.Emit, "a", "b")
+		_ = a.Policy().For(acl.Principal{ID: "a"}).Decide(acl.Emit, "a", "b")
 	})
 }
 

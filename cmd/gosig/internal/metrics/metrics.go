@@ -22,9 +22,10 @@ import (
 // Source is where the numbers come from.
 type Source struct {
 	Stats   func() router.Stats
-	Uplink  func() (connected bool) // nil: there is none
-	Ready   func() error            // nil: it is
-	Schemes []string                // of the addresses that listeners may have
+	Uplink  func() (connected bool)        // nil: there is none
+	Ready   func() error                   // nil: it is
+	Policy  func() (taken, refused uint64) // how often one was read; nil: there is none
+	Schemes []string                       // of the addresses that listeners may have
 	Version string
 	Since   time.Time
 }
@@ -37,6 +38,12 @@ func (s *Source) Text() string {
 	s.connections(&w, &st)
 	traffic(&w, &st)
 	trouble(&w, &st)
+	if s.Policy != nil {
+		taken, refused := s.Policy()
+		w.head("gosig_policy_loads_total", "counter", "How often a policy was read, and whether it was taken.")
+		w.value("gosig_policy_loads_total", float64(taken), label{"result", "taken"})
+		w.value("gosig_policy_loads_total", float64(refused), label{"result", "refused"})
+	}
 	w.histogram("gosig_request_seconds", "Time from a request's arrival to its answer's, of those that are passed on.", st.RequestTimes)
 	w.histogram("gosig_write_seconds", "Time that a write to a peer took.", st.WriteTimes)
 	return w.b.String()

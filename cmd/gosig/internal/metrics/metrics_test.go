@@ -168,3 +168,11 @@ func TestCrowdWaitsOutside(t *testing.T) {
 	require.NoError(t, srv.Close())
 	require.NoError(t, srv.Close())
 }
+
+func TestPolicyLoadsAreCounted(t *testing.T) {
+	s := Source{Stats: func() router.Stats { return router.Stats{} }}
+	assert.NotContains(t, s.Text(), "gosig_policy_loads_total", "without a policy there is nothing to count")
+	s.Policy = func() (taken, refused uint64) { return 3, 2 }
+	assert.Contains(t, s.Text(), "gosig_policy_loads_total{result=\"taken\"} 3\n")
+	assert.Contains(t, s.Text(), "gosig_policy_loads_total{result=\"refused\"} 2\n")
+}
