@@ -210,7 +210,7 @@ func TestManySilent(t *testing.T) {
 	})
 	ask(t, w)
 	goroutines, memory := runtime.NumGoroutine(), heap()
-	const silent = 1000
+	const silent = 5000
 	knock(t, w.ln, silent)
 	ask(t, w)
 	assert.Less(t, heap()-memory, int64(64<<20), "bytes for the silent ones")
