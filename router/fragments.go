@@ -17,7 +17,7 @@ func (s *session) onFragment(e *wire.Fragment) error {
 	}
 	if len(s.partial) == 0 {
 		switch t, _ := wire.TypeOf(e.Data); t {
-		case wire.TypeEvent, wire.TypeRequest, wire.TypeReply:
+		case wire.TypeEvent, wire.TypeNumbered, wire.TypeRequest, wire.TypeReply:
 		default:
 			return sig.NewError(sig.CodeProtocol, fmt.Sprintf("%v in pieces", t))
 		}

@@ -210,6 +210,9 @@ func routeOf(t wire.Type, frame []byte) (route uint32, ok bool) {
 	case wire.TypeEvent:
 		_, route, _, err := wire.ParseEvent(frame)
 		return route, err == nil
+	case wire.TypeNumbered:
+		var e wire.Numbered
+		return e.Route, e.Decode(frame) == nil
 	case wire.TypeRoute:
 		var e wire.Route
 		return e.Route, e.Decode(frame) == nil

@@ -28,7 +28,7 @@ func (l *link) offer(conn carrier.Conn) wire.Limits {
 }
 
 func (n *node) features() wire.Features {
-	f := wire.FeatureHeld | wire.FeatureHidden | wire.FeatureFragments
+	f := wire.FeatureHeld | wire.FeatureHidden | wire.FeatureFragments | wire.FeatureDatagrams
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.serves || len(n.links) > 1 {
@@ -227,6 +227,9 @@ func (s *session) agree(theirs wire.Limits) {
 	s.peerLimits = s.link.offer(s.conn).Min(theirs)
 	s.maxFrame = int(s.peerLimits.MaxFrame)
 	s.out.pieces = s.features&wire.FeatureFragments != 0
+	if s.features&wire.FeatureDatagrams != 0 {
+		s.datagrams, _ = carrier.DatagramsOf(s.conn)
+	}
 	s.requests.slots = make(chan struct{}, s.peerLimits.MaxRequests)
 	if enforced("frame") {
 		carrier.SetMaxFrame(s.conn, s.maxFrame)

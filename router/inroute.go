@@ -28,6 +28,7 @@ type inRoute struct {
 	// position is next as of the last flush, for other goroutines; 0: not told
 	// on this connection.
 	position atomic.Uint64
+	lossy    bool   // events may be NUMBERED
 	taken    func() // a handler or queue here has taken a held-back event
 
 	// Of the reader alone.
@@ -246,6 +247,10 @@ func (s *session) survey(ir *inRoute) {
 			ir.plain = false
 			break
 		}
+		if to.numbers(out.or) {
+			ir.plain = false
+			break
+		}
 		ir.most = min(ir.most, to.maxFrame)
 		if out.or.started.Load() != to {
 			s.endRun()
@@ -322,6 +327,9 @@ func (ir *inRoute) forward(outs []outRef, flags wire.Flags, payload []byte) {
 			ir.forwardOffline(out.or, flags, payload)
 			continue
 		case !out.or.of.known.Load():
+			continue
+		case to.numbers(out.or):
+			ir.forwardNumbered(out, to, flags, payload)
 			continue
 		case flags&wire.FlagHeld != 0 && to.features&wire.FeatureHeld == 0:
 			ir.transcode(out, to, flags&^wire.FlagHeld, payload)

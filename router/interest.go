@@ -85,6 +85,8 @@ func (s *session) onRoute(e *wire.Route) error {
 		return nil // told before the peer knew how far it had come
 	}
 	switch {
+	case unbroken && ir.lossy && e.Seq > ir.next && !ir.past && !e.Begin:
+		return s.onTail(ir, e)
 	case unbroken && e.Seq > ir.next && (ir.past || !e.Begin):
 		s.lostHere(ir.forThoseBy(ir.missed), e.Seq-ir.next, sig.LossConnection)
 	case ir.awaited && !lapsed && e.Seq > 1:
@@ -97,6 +99,14 @@ func (s *session) onRoute(e *wire.Route) error {
 		ir.restart(e.Begin)
 	}
 	return nil
+}
+
+// onTail learns where a route stands whose events may be lost.
+func (s *session) onTail(ir *inRoute, e *wire.Route) error {
+	if err := s.catchUp(); err != nil || e.Seq <= ir.next {
+		return err
+	}
+	return s.onLost(&wire.Lost{Route: e.Route, Count: e.Seq - ir.next, Reason: wire.LossDatagram})
 }
 
 // resume reports whether interest in the route had lapsed, and whether it begins
@@ -170,7 +180,13 @@ func (s *session) onLost(e *wire.Lost) error {
 		return nil
 	}
 	for _, out := range ir.targets(rt) {
-		if to := out.or.link.session(); to != nil && out.or.of.known.Load() {
+		to := out.or.link.session()
+		switch {
+		case to == nil || !out.or.of.known.Load():
+		case to.numbers(out.or):
+			out.g.begin(to, out.or, ir.next) // else the number of the next event tells, or that of the one that did not come
+			to.noteTail(out.or, ir.next-1)
+		default:
 			out.g.control(to, out.or, first, wire.Lost{Route: out.or.id, Count: e.Count, Reason: e.Reason}.Append(nil))
 		}
 	}

@@ -136,7 +136,7 @@ func (q *outQueue) sift(dst []segment, room int, l *link) (_ []segment, taken in
 		frame := s.buf[at+carrier.FrameOverhead : end]
 		t, flags := wire.TypeOf(frame)
 		size := 0
-		if t == wire.TypeEvent && flags&wire.FlagHeld == 0 {
+		if droppable(t, flags) {
 			size = end - at
 		}
 		if !q.waits(t, flags, frame, l) {
@@ -163,7 +163,7 @@ func (q *outQueue) sift(dst []segment, room int, l *link) (_ []segment, taken in
 // must not overtake what is there.
 func (q *outQueue) waits(t wire.Type, flags wire.Flags, frame []byte, l *link) bool {
 	number, known := q.ownerOf(t, frame, l)
-	payload := t == wire.TypeEvent || t == wire.TypeRequest || t == wire.TypeReply
+	payload := t == wire.TypeEvent || t == wire.TypeNumbered || t == wire.TypeRequest || t == wire.TypeReply
 	if waits := payload && len(frame) > q.piece || q.lane.behind(t, flags, number, known); !waits {
 		return false
 	}
@@ -203,10 +203,10 @@ func (b *lane) behind(t wire.Type, flags wire.Flags, number uint32, known bool) 
 		return false
 	}
 	switch t {
-	case wire.TypeEvent, wire.TypeLost, wire.TypeRoute:
+	case wire.TypeEvent, wire.TypeNumbered, wire.TypeLost, wire.TypeRoute:
 		_, waits := b.senders[number]
 		return waits || !known
-	case wire.TypeConnect:
+	case wire.TypeConnect, wire.TypeLossy: // the latter belongs to the next CONNECT
 		return b.left
 	case wire.TypeDisconnect:
 		return flags&wire.FlagYours == 0
@@ -275,7 +275,7 @@ func (b *lane) part(room int, q *outQueue) segment {
 	at, plain := 0, 0
 	for at == 0 || at < room && at < len(s.buf) {
 		end := carrier.FrameEnd(s.buf, at)
-		if t, flags := wire.TypeOf(s.buf[at+carrier.FrameOverhead:]); t == wire.TypeEvent && flags&wire.FlagHeld == 0 {
+		if t, flags := wire.TypeOf(s.buf[at+carrier.FrameOverhead:]); droppable(t, flags) {
 			plain += end - at
 		}
 		at = end

@@ -383,6 +383,7 @@ func (s *session) announceLocked(a *announced, fresh bool) {
 			"sender", a.sender.Name(), "peer", s.describe(), "bytes", len(frame), "MaxFrame", s.maxFrame)
 		return
 	}
+	s.lossyLocked(a)
 	s.controlLocked(frame)
 	if fresh && s.link.role == wire.RoleClient {
 		s.beginFreshLocked(a)

@@ -203,6 +203,6 @@ func (s *session) keptLocked(it offlineItem) {
 		s.link.stats.lost(sig.LossBadPayload, 1)
 		return
 	}
-	s.eventLocked(it.or, it.held && s.features&wire.FeatureHeld != 0, data)
+	s.emitLocked(it.or, it.held && s.features&wire.FeatureHeld != 0, it.seq, data)
 	s.kickLocked()
 }

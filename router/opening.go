@@ -100,6 +100,9 @@ func (l *link) close(s *session) {
 		}
 	}
 	watch := s.watch
+	if s.tailClock != nil {
+		s.tailClock.Stop()
+	}
 	l.mu.Unlock()
 	if l.role == wire.RoleClient {
 		l.wantAll()

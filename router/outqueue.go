@@ -123,7 +123,7 @@ func (q *outQueue) split(limit int) {
 	}
 	at, plain := 0, 0
 	for end := carrier.FrameEnd(s.buf, 0); end > 0 && (at == 0 || end <= limit); end = carrier.FrameEnd(s.buf, end) {
-		if s.plain == len(s.buf) || s.plain > 0 && droppable(s.buf[at+carrier.FrameOverhead:end]) {
+		if t, flags := wire.TypeOf(s.buf[at+carrier.FrameOverhead : end]); s.plain > 0 && droppable(t, flags) {
 			plain += end - at
 		}
 		at = end
@@ -137,12 +137,6 @@ func (q *outQueue) split(limit int) {
 	}
 	s.buf, s.plain = s.buf[:at:at], plain
 	q.segs = slices.Insert(q.segs, 1, rest)
-}
-
-// droppable reports whether a frame is an event that may be dropped.
-func droppable(frame []byte) bool {
-	t, flags := wire.TypeOf(frame)
-	return t == wire.TypeEvent && flags&wire.FlagHeld == 0
 }
 
 // shed drops EVENT frames, oldest first, until at most bound bytes remain or
@@ -200,7 +194,12 @@ func withoutEvents(batch []byte) (kept []byte, lost uint64) {
 			break // we wrote it ourselves: whole frames only
 		}
 		batch = rest
-		if droppable(frame) {
+		t, flags := wire.TypeOf(frame)
+		if t == wire.TypeNumbered && droppable(t, flags) {
+			lost++ // the number of the next one tells
+			continue
+		}
+		if droppable(t, flags) {
 			if _, route, _, err := wire.ParseEvent(frame); err == nil {
 				tally.add(route, 1, lossSlowPeer)
 				lost++
@@ -211,6 +210,11 @@ func withoutEvents(batch []byte) (kept []byte, lost uint64) {
 		kept = carrier.AppendFrame(kept, frame)
 	}
 	return tally.flush(kept), lost
+}
+
+// droppable reports whether a frame is an event that nobody holds back.
+func droppable(t wire.Type, flags wire.Flags) bool {
+	return (t == wire.TypeEvent || t == wire.TypeNumbered) && flags&wire.FlagHeld == 0
 }
 
 // sumLost rewrites a batch so that LOST frames of one route and reason that

@@ -204,7 +204,7 @@ func TestOutQueueSplits(t *testing.T) {
 			for _, seg := range q.take(nil, limit) {
 				plain := 0
 				for frame := range carrier.Frames(seg.buf) {
-					if droppable(frame) {
+					if droppable(wire.TypeOf(frame)) {
 						plain += len(frame) + carrier.FrameOverhead
 					}
 				}

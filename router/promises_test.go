@@ -1,14 +1,17 @@
 package router_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -196,4 +199,18 @@ func pskOf(name string) []byte {
 // member issues a certificate for one name, for either side of a connection.
 func member(ca *certstest.CA, name string) *tls.Certificate {
 	return ca.Certificate(name, certstest.Loopback, certstest.URIs("spiffe://test/"+name))
+}
+
+// TestLossyEvents runs over QUIC, which has datagrams, through a bad network.
+func TestLossyEvents(t *testing.T) {
+	t.Parallel()
+	t.Cleanup(func() { // a QUIC connection goes on for a moment to bring there what was sent, and here its words get lost
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			stacks := make([]byte, 1<<20)
+			if stacks = stacks[:runtime.Stack(stacks, true)]; !bytes.Contains(stacks, []byte("quic.(*link).flush")) {
+				return
+			}
+		}
+	})
+	routertest.LossyUDP(t, overQUIC, 7)
 }

@@ -24,6 +24,9 @@ func (s *session) read() {
 			s.fail(fmt.Errorf("panic: %v", p))
 		}
 	}()
+	if s.datagrams != nil {
+		s.writer.Go(s.readDatagrams) // ends with the connection
+	}
 	for {
 		batch, err := s.receive()
 		switch {
@@ -37,12 +40,7 @@ func (s *session) read() {
 		}
 		s.heard.Store(true)
 		s.link.traffic.bytesIn.Add(uint64(len(batch)))
-		s.clock = time.Time{}
-		s.begins.busy()
-		err = s.handle(batch)
-		s.flush()
-		s.rest()
-		s.lend(len(batch))
+		err = s.takeIn(batch)
 		if s.woken {
 			s.woken = false
 			runtime.Gosched() // they go first: reading on often finds nothing yet
@@ -55,6 +53,21 @@ func (s *session) read() {
 			s.holdBack()
 		}
 	}
+}
+
+// takeIn takes in one batch, and leaves everything ready for the next.
+func (s *session) takeIn(batch []byte) error {
+	if s.datagrams != nil {
+		s.reads.Lock()
+		defer s.reads.Unlock()
+	}
+	s.clock = time.Time{}
+	s.begins.busy()
+	err := s.handle(batch)
+	s.flush()
+	s.rest()
+	s.lend(len(batch))
+	return err
 }
 
 // receive returns the next batch, first of all what came behind WELCOME. It lies
@@ -171,6 +184,10 @@ func (s *session) envelope(t wire.Type, frame []byte) error {
 		return take(s, frame, s.onSynced)
 	case wire.TypeNodes:
 		return take(s, frame, s.onNodes)
+	case wire.TypeNumbered:
+		return take(s, frame, s.onNumbered)
+	case wire.TypeLossy:
+		return take(s, frame, s.onLossy)
 	case wire.TypeFragment:
 		return take(s, frame, s.onFragment)
 	case wire.TypeGoodbye:

@@ -16,6 +16,7 @@ import (
 type peerSender struct {
 	connect wire.Connect
 	routes  []*inRoute
+	lossy   []sig.Name
 	sender  *sig.Sender // nil: refused, shadowed, or evicted; guarded by session.peers
 	left    bool        // the peer has disconnected it; guarded by session.peers
 }
@@ -23,6 +24,10 @@ type peerSender struct {
 // onConnect takes in a sender of the peer's.
 func (s *session) onConnect(e *wire.Connect) error {
 	if err := s.checkConnect(e); err != nil {
+		return err
+	}
+	lossy, err := s.takeLossy(e)
+	if err != nil {
 		return err
 	}
 	ps := &peerSender{connect: *e}
@@ -39,6 +44,10 @@ func (s *session) onConnect(e *wire.Connect) error {
 		ir.taken = ir.takenHere
 		ps.routes = append(ps.routes, ir)
 		s.in = s.in.add(ir)
+	}
+	for _, i := range lossy {
+		ps.routes[i].lossy = true
+		ps.lossy = append(ps.lossy, sig.Name(e.Events[i]))
 	}
 	put(&s.senders, e.Sender, ps)
 	s.register(ps, s.handlersNext)
@@ -100,7 +109,7 @@ func (s *session) connectPeer(ps *peerSender, next func(func())) error {
 		return err
 	}
 	spec := sig.RemoteSpec{
-		Events: names(e.Events), Requests: names(e.Requests), Default: e.Default, Fresh: e.Fresh, Hidden: e.Hidden, Epoch: e.Epoch,
+		Events: names(e.Events), Requests: names(e.Requests), Default: e.Default, Fresh: e.Fresh, Hidden: e.Hidden, Epoch: e.Epoch, Lossy: ps.lossy,
 	}
 	sender, notice, err := s.link.bridge.Connect(sig.Name(e.Name), spec)
 	if err != nil {

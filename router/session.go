@@ -104,6 +104,14 @@ type session struct {
 	denials denials
 	asking  askRights // of the reader alone
 
+	datagrams carrier.Datagrams // of conn; nil: it has none, or the peer does not know of them
+	reads     sync.Mutex        // if there are: whoever takes in what has come
+	inHand    inHand
+	tails     map[*outRoute]tail // of which not all may have arrived; guarded by link.mu
+	tailClock *time.Timer        // looks at them; nil: there were none yet
+	takes     uint64             // how often something was taken to be written; guarded by link.mu
+	lossyNext []uint32           // of the next CONNECT; of the reader alone
+
 	begins   begins
 	bySender map[*sig.Sender]*peerSender // guarded by link.mu
 

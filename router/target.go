@@ -26,6 +26,8 @@ type outRoute struct {
 	begins atomic.Bool
 	turn   atomic.Uint32 // of the WANT by which it has begun; 0: of none
 
+	unsettled uint64 // the session's takes from which on datagrams may follow what was queued; guarded by link.mu
+
 	// Guarded by link.mu.
 	gone     bool   // the sender has left
 	wanted   bool   // by the peer
@@ -84,12 +86,17 @@ func (s *session) push(or *outRoute, em *sig.Emission) (done bool, err error) {
 		return true, nil // not announced there: too large, which was logged, or not its business
 	}
 	s.startRouteLocked(or, or.number)
+	if err != nil && s.numbers(or) {
+		s.tailLocked(or, or.number)
+		l.stats.lost(sig.LossBadPayload, 1)
+		return true, err
+	}
 	if err != nil {
 		s.controlLocked(wire.Lost{Route: or.id, Count: 1, Reason: uint8(sig.LossBadPayload)}.Append(nil))
 		l.stats.lost(sig.LossBadPayload, 1)
 		return true, err
 	}
-	s.eventLocked(or, held, payload)
+	s.emitLocked(or, held, or.number, payload)
 	return true, nil
 }
 
@@ -109,6 +116,7 @@ func (s *session) startRouteLocked(or *outRoute, seq uint64) {
 	}
 	var scratch [32]byte
 	s.out.control(or.startsAt(s, seq).Append(scratch[:0]))
+	s.unsettleLocked(or)
 }
 
 // startsAt is the ROUTE that a peer is told next.

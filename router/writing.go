@@ -24,6 +24,10 @@ import (
 
 // controlLocked queues a frame that must not be dropped.
 func (s *session) controlLocked(frame []byte) {
+	if len(s.tails) > 0 {
+		t, _ := wire.TypeOf(frame)
+		s.tellTailsLocked(t)
+	}
 	s.out.control(frame)
 	s.boundLocked()
 	s.kickLocked()
@@ -127,6 +131,7 @@ func (s *session) claimLocked() bool {
 	}
 	s.writing = true
 	s.writer.Add(1) // until writeClaimed returns
+	s.takes++
 	s.segs = s.out.take(s.segs[:0], claimMost)
 	return true
 }
@@ -194,6 +199,7 @@ func (s *session) next(chunk int) bool {
 	runtime.Gosched() // those who are about to queue something get into this write
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
+	s.takes++
 	if s.out.cuts {
 		s.nextCutLocked(chunk)
 	} else {

@@ -94,6 +94,7 @@ type RemoteSpec struct {
 	Fresh            bool // it has emitted nothing yet
 	Hidden           bool // nobody here is told that it is there: no #connect, not in a list
 	Epoch            uint64
+	Lossy            []Name // of Events
 }
 
 // Attach joins a peer to the registry and tells it what there is.
@@ -127,7 +128,7 @@ func (r *Registry) Attach(p Peer) (*Bridge, error) {
 // the notice's Deliver before it delivers events of the sender.
 func (b *Bridge) Connect(name Name, spec RemoteSpec) (*Sender, *Notice, error) {
 	r := b.registry
-	s, err := newSender(r, name, spec.Events)
+	s, err := newSender(r, name, spec.Events, spec.Lossy)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -47,6 +47,9 @@ const (
 	LossOffline LossReason = 6
 	// LossReentry: a handler emitted more than can wait for it to return.
 	LossReentry LossReason = 7
+	// LossDatagram: it was one of a sender's Lossy events, and did not arrive in
+	// time.
+	LossDatagram LossReason = 8
 )
 
 var lossTexts = [...]string{
@@ -58,6 +61,7 @@ var lossTexts = [...]string{
 	LossBadPayload: "bad payload",
 	LossOffline:    "offline buffer full",
 	LossReentry:    "too many nested events",
+	LossDatagram:   "datagram lost or late",
 }
 
 // String says the reason in words; one of a newer peer as "reason 57".

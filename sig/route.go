@@ -13,6 +13,7 @@ type Route struct {
 	sender *Sender
 	name   Name
 	index  int
+	lossy  bool
 
 	// snap is what an emission reaches now; nil: subscriptions have changed,
 	// the next emission finds out anew.
@@ -70,6 +71,9 @@ func (rt *Route) Name() Name { return rt.name }
 
 // Index returns the event's place in the list the sender connected with.
 func (rt *Route) Index() int { return rt.index }
+
+// Lossy reports whether the event may be lost rather than be late, see [Spec].
+func (rt *Route) Lossy() bool { return rt.lossy }
 
 // Seq numbers the latest event of a local sender's route, as [Emission.Seq] does;
 // 0: nothing to count yet.

@@ -43,6 +43,14 @@ type Spec struct {
 	Events []Name
 	// Requests are the methods it answers. Default: none.
 	Requests map[Name]RequestHandler
+	// Lossy are those of Events that are worth nothing late: the next one says
+	// it anew. Between processes they travel by datagrams where the medium has
+	// them (quic://), so that none waits for one that was lost, or for anything
+	// large; of what does not arrive, or arrives late, subscriptions get a #lost
+	// (P7). Such an event keeps its order among those of its name alone. What is
+	// held back (EmitWait) is not lost, and in one process nothing differs.
+	// Default: none.
+	Lossy []Name
 	// Default answers all other methods. Default: they are ErrNoMethod.
 	Default RequestHandler
 }
@@ -50,7 +58,7 @@ type Spec struct {
 // Connect gives a sender its name. The name belongs to it until it
 // disconnects: a second claimant gets [ErrNameTaken] (P10).
 func (r *Registry) Connect(name Name, spec Spec) (*Sender, error) {
-	s, err := newSender(r, name, spec.Events)
+	s, err := newSender(r, name, spec.Events, spec.Lossy)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +93,7 @@ func (r *Registry) Connect(name Name, spec Spec) (*Sender, error) {
 }
 
 // newSender checks the names; the sender is not connected yet.
-func newSender(r *Registry, name Name, names []Name) (*Sender, error) {
+func newSender(r *Registry, name Name, names, lossy []Name) (*Sender, error) {
 	if err := name.Validate(); err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -99,6 +107,13 @@ func newSender(r *Registry, name Name, names []Name) (*Sender, error) {
 		}
 		s.routes = append(s.routes, newRoute(s, event, i))
 		s.byName[event] = i
+	}
+	for _, event := range lossy {
+		i, ok := s.byName[event]
+		if !ok {
+			return nil, fmt.Errorf("connect %s: lossy event %q is none of its events: %w", name, event, ErrNotDeclared)
+		}
+		s.routes[i].lossy = true
 	}
 	return s, nil
 }

@@ -446,4 +446,30 @@ var table = map[wire.Type]cases{
 			{"undefined flag", "5a 31", 17, "FRAGMENT: undefined flags 0x40"},
 		},
 	},
+	wire.TypeNumbered: {
+		valid: []valid{
+			{"JSON number", &wire.Numbered{Route: 5, Seq: 17, Payload: []byte("21.5")}},
+			{"held back, empty", &wire.Numbered{Route: maxU32, Seq: maxU64, Held: true, Payload: []byte{}}},
+		},
+		malformed: []malformed{
+			{"type alone", "1b", 17, "NUMBERED: route: " + cut},
+			{"no number", "1b 05", 17, "NUMBERED: seq: " + cut},
+			{"number zero", "1b 05 00", 17, "NUMBERED: seq: zero, numbering begins at 1"},
+			{"number over 64 bits", "1b 05 ffffffffffffffffff02", 17, "NUMBERED: seq: number over 64 bits"},
+			{"undefined flag", "5b 05 01", 17, "NUMBERED: undefined flags 0x40"},
+		},
+	},
+	wire.TypeLossy: {
+		valid: []valid{
+			{"the first and the third event", &wire.Lossy{Events: []uint32{0, 2}}},
+		},
+		malformed: []malformed{
+			{"type alone", "1c", 17, "LOSSY: events: " + cut},
+			{"none", "1c 00", 17, "LOSSY: events: none"},
+			{"more than the frame has room for", "1c 03 00 01", 17, "LOSSY: events: the frame is too short for 3 elements"},
+			{"twice the same", "1c 02 01 01", 17, "LOSSY: events: 1 after 1"},
+			{"going down", "1c 02 01 00", 17, "LOSSY: events: 0 after 1"},
+			{"trailing byte", "1c 01 00 00", 17, "LOSSY: end: 1 bytes too many"},
+		},
+	},
 }

@@ -136,7 +136,7 @@ func stateVectors() map[string]map[string][]string {
 // typesText lists the first bytes: the type, and with its flag.
 func typesText() string {
 	flags := map[wire.Type]string{
-		wire.TypeConnect: "default", wire.TypeDisconnect: "yours", wire.TypeWant: "on", wire.TypeEvent: "held", wire.TypeFragment: "more",
+		wire.TypeConnect: "default", wire.TypeDisconnect: "yours", wire.TypeWant: "on", wire.TypeEvent: "held", wire.TypeFragment: "more", wire.TypeNumbered: "held",
 	}
 	var b strings.Builder
 	b.WriteString("| nr | envelope | first byte | flag |\n|---:|---|---|---|\n")

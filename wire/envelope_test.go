@@ -40,7 +40,7 @@ func (e *event) Decode(frame []byte) error {
 
 // allTypes lists the types that have an envelope.
 func allTypes() (types []wire.Type) {
-	for t := wire.TypeHello; t <= wire.TypeFragment; t++ {
+	for t := wire.TypeHello; t <= wire.TypeLossy; t++ {
 		types = append(types, t)
 	}
 	return types
@@ -57,7 +57,7 @@ func newEnvelope(t wire.Type) envelope {
 		wire.TypeLost: &wire.Lost{}, wire.TypeCredit: &wire.Credit{},
 		wire.TypeRequest: &wire.Request{}, wire.TypeReply: &wire.Reply{}, wire.TypeCancel: &wire.Cancel{},
 		wire.TypePing: &wire.Ping{}, wire.TypePong: &wire.Pong{}, wire.TypeSync: &wire.Sync{}, wire.TypeSynced: &wire.Synced{},
-		wire.TypeGoodbye: &wire.Goodbye{}, wire.TypeNodes: &wire.Nodes{}, wire.TypeFragment: &wire.Fragment{},
+		wire.TypeGoodbye: &wire.Goodbye{}, wire.TypeNodes: &wire.Nodes{}, wire.TypeFragment: &wire.Fragment{}, wire.TypeNumbered: &wire.Numbered{}, wire.TypeLossy: &wire.Lossy{},
 	}[t]
 }
 
@@ -65,7 +65,7 @@ func newEnvelope(t wire.Type) envelope {
 // frame, so that no frame is too long for them.
 func payloadLast(e envelope) bool {
 	switch e := e.(type) {
-	case *event, *wire.Auth, *wire.Request, *wire.Fragment:
+	case *event, *wire.Auth, *wire.Request, *wire.Fragment, *wire.Numbered:
 		return true
 	case *wire.Reply:
 		return e.Code == wire.CodeOK

@@ -58,6 +58,7 @@ const (
 	LossBadPayload uint8 = 5 // the payload could not be encoded, decoded or transcoded
 	LossOffline    uint8 = 6 // the buffer for the time without a connection was full
 	LossReentry    uint8 = 7 // too many events emitted from inside handlers
+	LossDatagram   uint8 = 8 // a datagram did not arrive, or too late
 )
 
 // Error is a frame's violation of the protocol: what the peer that sent it is

@@ -72,6 +72,8 @@ func FuzzSynced(f *testing.F)      { fuzz(f, wire.TypeSynced) }
 func FuzzGoodbye(f *testing.F)     { fuzz(f, wire.TypeGoodbye) }
 func FuzzNodes(f *testing.F)       { fuzz(f, wire.TypeNodes) }
 func FuzzFragment(f *testing.F)    { fuzz(f, wire.TypeFragment) }
+func FuzzNumbered(f *testing.F)    { fuzz(f, wire.TypeNumbered) }
+func FuzzLossy(f *testing.F)       { fuzz(f, wire.TypeLossy) }
 
 // FuzzFrame lets the frame say what it is, as a router does: the type byte is
 // fuzzed with the rest, and what has no envelope is legal in no state.
@@ -84,7 +86,7 @@ func FuzzFrame(f *testing.F) {
 	f.Add([]byte{0x1f})
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		typ, _ := wire.TypeOf(frame)
-		if typ >= wire.TypeHello && typ <= wire.TypeFragment {
+		if typ >= wire.TypeHello && typ <= wire.TypeLossy {
 			checkDecode(t, typ, frame)
 			return
 		}

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -75,6 +76,12 @@ func drawEnvelope(t *rapid.T, typ wire.Type) envelope {
 		e.Reason = max(e.Reason, 1)
 	case *wire.Credit:
 		e.Count = max(e.Count, 1)
+	case *wire.Numbered:
+		e.Seq = max(e.Seq, 1)
+	case *wire.Lossy:
+		slices.Sort(e.Events)
+		e.Events = append(slices.Compact(e.Events), maxU32)
+		e.Events = slices.Compact(e.Events)
 	case *wire.Fragment:
 		e.Data = append(e.Data, 1)
 	case *wire.Reply:

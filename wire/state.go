@@ -94,7 +94,7 @@ var legal = [...][2]uint32{
 
 var (
 	openBoth = set(TypeAbort, TypeConnect, TypeDisconnect, TypeRoute, TypeEvent, TypeLost, TypeCredit,
-		TypeRequest, TypeReply, TypeCancel, TypePing, TypePong, TypeSync, TypeSynced, TypeGoodbye, TypeNodes, TypeFragment)
+		TypeRequest, TypeReply, TypeCancel, TypePing, TypePong, TypeSync, TypeSynced, TypeGoodbye, TypeNodes, TypeFragment, TypeNumbered, TypeLossy)
 	openClient = openBoth | set(TypeSubscribe, TypeUnsubscribe)
 	openServer = openBoth | set(TypeConnected, TypeRefused, TypeWant)
 )

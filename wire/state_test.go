@@ -42,6 +42,8 @@ var stateTable = map[wire.Type]struct{ client, server string }{
 	wire.TypeGoodbye:     {"OC", "OC"},
 	wire.TypeNodes:       {"OC", "OC"},
 	wire.TypeFragment:    {"OC", "OC"},
+	wire.TypeNumbered:    {"OC", "OC"},
+	wire.TypeLossy:       {"OC", "OC"},
 }
 
 // TestEveryPair goes through all states x roles x types, those that do not
@@ -75,7 +77,7 @@ func TestStrings(t *testing.T) {
 	for got, want := range map[string]string{
 		wire.TypeEvent.String():      "EVENT",
 		wire.Type(0).String():        "reserved type 0",
-		wire.Type(27).String():       "reserved type 27",
+		wire.Type(29).String():       "reserved type 29",
 		wire.RoleServer.String():     "server",
 		wire.Role(7).String():        "role 7",
 		wire.Closing.String():        "closing",

@@ -140,12 +140,12 @@ func constants() map[string]any {
 	}
 	return map[string]any{
 		"version": wire.Version, "magic": wire.Magic, "types": types, "codes": codes,
-		"flags":    map[string]wire.Flags{"CONNECT default": wire.FlagDefault, "CONNECT fresh": wire.FlagFresh, "CONNECT hidden": wire.FlagHidden, "DISCONNECT yours": wire.FlagYours, "WANT on": wire.FlagOn, "EVENT held": wire.FlagHeld, "FRAGMENT more": wire.FlagMore},
-		"features": map[string]wire.Features{"held": wire.FeatureHeld, "nodes": wire.FeatureNodes, "fragments": wire.FeatureFragments, "auth": wire.FeatureAuth, "hidden": wire.FeatureHidden},
+		"flags":    map[string]wire.Flags{"CONNECT default": wire.FlagDefault, "CONNECT fresh": wire.FlagFresh, "CONNECT hidden": wire.FlagHidden, "DISCONNECT yours": wire.FlagYours, "WANT on": wire.FlagOn, "EVENT held": wire.FlagHeld, "FRAGMENT more": wire.FlagMore, "NUMBERED held": wire.FlagHeld},
+		"features": map[string]wire.Features{"held": wire.FeatureHeld, "nodes": wire.FeatureNodes, "fragments": wire.FeatureFragments, "datagrams": wire.FeatureDatagrams, "auth": wire.FeatureAuth, "hidden": wire.FeatureHidden},
 		"roles":    map[string]wire.Role{"client": wire.RoleClient, "server": wire.RoleServer},
 		"loss_reasons": map[string]uint8{
 			"queue full": wire.LossQueueFull, "slow peer": wire.LossSlowPeer, "inbound": wire.LossInbound,
-			"connection": wire.LossConnection, "bad payload": wire.LossBadPayload, "offline": wire.LossOffline, "reentry": wire.LossReentry,
+			"connection": wire.LossConnection, "bad payload": wire.LossBadPayload, "offline": wire.LossOffline, "reentry": wire.LossReentry, "datagram": wire.LossDatagram,
 		},
 		"bounds": map[string]int{"name": wire.MaxName, "text": wire.MaxText, "list": wire.MaxList, "least max frame": wire.MinMaxFrame},
 		"default_limits": map[string]uint32{

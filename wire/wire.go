@@ -20,7 +20,7 @@ const (
 )
 
 // Type says which envelope a frame is. The numbers are append-only; 0 and
-// 27 to 31 are reserved, and a frame of a reserved type is an error.
+// 29 to 31 are reserved, and a frame of a reserved type is an error.
 type Type uint8
 
 // The envelopes.
@@ -51,8 +51,10 @@ const (
 	TypeGoodbye     Type = 24
 	TypeNodes       Type = 25
 	TypeFragment    Type = 26
+	TypeNumbered    Type = 27
+	TypeLossy       Type = 28
 
-	lastType = TypeFragment
+	lastType = TypeLossy
 )
 
 var typeNames = [...]string{
@@ -62,7 +64,7 @@ var typeNames = [...]string{
 	TypeWant: "WANT", TypeRoute: "ROUTE", TypeEvent: "EVENT", TypeLost: "LOST", TypeCredit: "CREDIT",
 	TypeRequest: "REQUEST", TypeReply: "REPLY", TypeCancel: "CANCEL",
 	TypePing: "PING", TypePong: "PONG", TypeSync: "SYNC", TypeSynced: "SYNCED",
-	TypeGoodbye: "GOODBYE", TypeNodes: "NODES", TypeFragment: "FRAGMENT",
+	TypeGoodbye: "GOODBYE", TypeNodes: "NODES", TypeFragment: "FRAGMENT", TypeNumbered: "NUMBERED", TypeLossy: "LOSSY",
 }
 
 // String returns the envelope's name as in docs/protocol.md.
@@ -85,7 +87,7 @@ const (
 	FlagYours   Flags = 0x20 // DISCONNECT: the number is one the receiver assigned
 	FlagOn      Flags = 0x20 // WANT: wanted; clear: no longer wanted
 	FlagBegin   Flags = 0x20 // ROUTE: the receiver begins to get the route; a jump of the number is no loss
-	FlagHeld    Flags = 0x20 // EVENT: held back by its emitter; takes and returns credit
+	FlagHeld    Flags = 0x20 // EVENT, NUMBERED: held back by its emitter; takes and returns credit
 	FlagMore    Flags = 0x20 // FRAGMENT: another one follows; clear: the envelope is whole
 
 	typeMask byte = 0x1f
@@ -100,6 +102,7 @@ var legalFlags = [32]Flags{
 	TypeRoute:      FlagBegin,
 	TypeEvent:      FlagHeld,
 	TypeFragment:   FlagMore,
+	TypeNumbered:   FlagHeld,
 }
 
 // TypeOf returns the type and the flags of a frame. An empty frame has the
@@ -121,6 +124,7 @@ const (
 	FeatureHeld      Features = 1 << 0 // held-back events: EVENT's flag and CREDIT
 	FeatureNodes     Features = 1 << 1 // lists of nodes and NODES: this side is a router that may have others behind it
 	FeatureFragments Features = 1 << 2 // FRAGMENT: large envelopes in pieces, with others between them
+	FeatureDatagrams Features = 1 << 3 // LOSSY, and NUMBERED: events that travel in datagrams
 	FeatureAuth      Features = 1 << 4 // CHALLENGE and AUTH: the client can prove who it is, the server asks
 	// FeatureHidden: CONNECT may be hidden, for a sender that the client may get
 	// events from, or ask, but not know of otherwise.

@@ -12,7 +12,7 @@ const count = { valid: 0, malformed: 0, cut: 0, frames: 0 }
 // Whose last field is the payload: any byte more or less is only more or less
 // of it.
 const open = ({ envelope, fields }) =>
-  ['EVENT', 'REQUEST', 'AUTH', 'FRAGMENT'].includes(envelope) || (envelope === 'REPLY' && fields.code === 0)
+  ['EVENT', 'REQUEST', 'AUTH', 'FRAGMENT', 'NUMBERED'].includes(envelope) || (envelope === 'REPLY' && fields.code === 0)
 
 for (const file of readdirSync(folder).filter((f) => f.endsWith('.json'))) {
   const vectors = JSON.parse(readFileSync(join(folder, file)))

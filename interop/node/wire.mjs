@@ -233,6 +233,8 @@ const table = {
   24: ['GOODBYE', struct(ending)],
   25: ['NODES', struct({ added: list(node), removed: list(id) })],
   26: ['FRAGMENT', struct({ data: only(payload, (data) => data !== '', 'an empty piece') }), 'more'],
+  27: ['NUMBERED', struct({ route: uint, seq: positive(uint64), payload }), 'held'],
+  28: ['LOSSY', struct({ events: only(list(uint), (l) => l.length > 0 && l.every((n, i) => i === 0 || n > l[i - 1]), 'not a rising list') })],
 }
 const numbers = Object.fromEntries(Object.entries(table).map(([number, [envelope]]) => [envelope, Number(number)]))
 

@@ -156,7 +156,16 @@ func (c *faultyCarrier) Dial(ctx context.Context, addr *url.URL) (carrier.Conn, 
 		f.conns = make(map[*faultyConn]struct{})
 	}
 	f.conns[fc] = struct{}{}
+	if d, ok := conn.(carrier.Datagrams); ok {
+		return &datagramConn{fc, d}, nil
+	}
 	return fc, nil
+}
+
+// datagramConn is a faultyConn of a medium with datagrams.
+type datagramConn struct {
+	*faultyConn
+	carrier.Datagrams
 }
 
 // faultyConn has the optional abilities of the conn it stands for.

@@ -92,6 +92,10 @@ func badFrames(k *kit) {
 		{"pieces within pieces", [][]byte{wire.Fragment{More: true, Data: piece}.Append(nil)}, sig.ErrProtocol},
 		{"an empty piece", [][]byte{piece, {byte(wire.TypeFragment)}}, sig.ErrProtocol},
 		{"pieces without end", slices.Repeat([][]byte{piece}, 2000), sig.ErrTooLarge},
+		{"NUMBERED of an event that is not lossy", [][]byte{connect.Append(nil), wire.Numbered{Route: 1, Seq: 1}.Append(nil)}, sig.ErrProtocol},
+		{"NUMBERED of no route", [][]byte{wire.Numbered{Route: 1, Seq: 1}.Append(nil)}, sig.ErrProtocol},
+		{"LOSSY twice", [][]byte{wire.Lossy{Events: []uint32{0}}.Append(nil), wire.Lossy{Events: []uint32{0}}.Append(nil)}, sig.ErrProtocol},
+		{"LOSSY of an event that there is not", [][]byte{wire.Lossy{Events: []uint32{1}}.Append(nil), connect.Append(nil)}, sig.ErrProtocol},
 		{"pieces of a malformed envelope", [][]byte{
 			connect.Append(nil), wire.Fragment{More: true, Data: []byte{byte(wire.TypeEvent), 0x81}}.Append(nil), wire.Fragment{Data: []byte{0}}.Append(nil),
 		}, sig.ErrProtocol},

@@ -47,7 +47,7 @@ func (k *kit) greet(addr string) *peer {
 func hello() wire.Hello {
 	h := wire.Hello{
 		MinVersion: wire.MinVersion, MaxVersion: wire.Version, Name: "by hand",
-		Features: wire.FeatureHeld | wire.FeatureFragments, Codecs: []string{"cbor", "json"}, Limits: wire.DefaultLimits,
+		Features: wire.FeatureHeld | wire.FeatureFragments | wire.FeatureDatagrams, Codecs: []string{"cbor", "json"}, Limits: wire.DefaultLimits,
 	}
 	rand.Read(h.ID[:]) // never fails
 	return h

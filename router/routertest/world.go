@@ -89,7 +89,7 @@ func Promises(t *testing.T, w World) {
 	}
 	for _, group := range [][]promise{
 		matching, beforeAndAfter, onceInOrder, isolation, presence, requests, concurrentRequests,
-		losses, heldBack, slowPeers, largeAndSmall, reconnection, returning, ownership, badInput, chains, ending,
+		losses, heldBack, slowPeers, largeAndSmall, lossyEvents, reconnection, returning, ownership, badInput, chains, ending,
 	} {
 		for _, p := range group {
 			if w.has(p) {

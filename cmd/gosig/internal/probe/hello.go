@@ -85,7 +85,7 @@ func newID() (id wire.NodeID) {
 
 func featureNames(f wire.Features) []string {
 	names := []string{}
-	for bit, name := range map[wire.Features]string{wire.FeatureHeld: "held", wire.FeatureNodes: "nodes", wire.FeatureFragments: "fragments"} {
+	for bit, name := range map[wire.Features]string{wire.FeatureHeld: "held", wire.FeatureNodes: "nodes", wire.FeatureFragments: "fragments", wire.FeatureDatagrams: "datagrams"} {
 		if f&bit != 0 {
 			names = append(names, name)
 		}

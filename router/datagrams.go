@@ -1,0 +1,343 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/sig"
+	"github.com/gosig/gosig/wire"
+)
+
+// Events that may be lost travel in datagrams beside the connection's stream, each
+// with its number, where the medium has datagrams (protocol.md §8.6):
+//
+//	sender's side:  [7] [8] [9] ..... idle: ROUTE 10 on the stream
+//	receiver's:     [7]     [9]  8 is lost      10: nothing is
+//
+// The numbers are those that all events have, so that what is missing is found,
+// and announced in its place, by whoever counts them.
+
+// numbers reports whether the peer gets the route's events with their numbers.
+func (s *session) numbers(or *outRoute) bool { return s.datagrams != nil && or.rt.Lossy() }
+
+// numberedOverhead is the most that a NUMBERED's header takes.
+const numberedOverhead = 1 + 5 + 10
+
+// emitLocked queues one event. The caller sees to it that somebody writes.
+func (s *session) emitLocked(or *outRoute, held bool, seq uint64, payload []byte) {
+	if s.numbers(or) {
+		s.numberedLocked(or, held, seq, payload)
+		return
+	}
+	s.eventLocked(or, held, payload)
+}
+
+// numberedLocked sends one event with its number: in a datagram, unless that might
+// overtake what must come before it.
+func (s *session) numberedLocked(or *outRoute, held bool, seq uint64, payload []byte) {
+	frame := wire.Numbered{Route: or.id, Seq: seq, Held: held, Payload: payload}.Append(nil)
+	s.tailLocked(or, seq)
+	settled := s.settledLocked(or)
+	if !held && settled {
+		switch err := s.datagrams.SendDatagram(frame); {
+		case err == nil:
+			return
+		case errors.Is(err, carrier.ErrNoRoom):
+			s.link.stats.lost(sig.LossDatagram, 1)
+			return
+		}
+	}
+	plain := 0
+	if held {
+		or.holdLocked(len(payload))
+	} else {
+		plain = len(frame) + carrier.FrameOverhead
+	}
+	if held || settled { // else what was queued before it is about to be written
+		s.unsettleLocked(or)
+	}
+	s.out.mark(s.out.events(carrier.AppendFrame(nil, frame), plain), len(frame))
+	s.boundLocked()
+}
+
+// unsettleLocked notes that something of the route waits for the stream, which
+// datagrams must not overtake.
+func (s *session) unsettleLocked(or *outRoute) { or.unsettled = s.takes + settleAfter }
+
+// settledLocked reports whether what was queued of the route is likely to be
+// written: the writer has taken so often since. Held-back events must have come
+// back.
+func (s *session) settledLocked(or *outRoute) bool {
+	written := s.takes >= or.unsettled || !s.writing && len(s.out.segs) == 0
+	return written && or.started.Load() == s && len(or.sizes) == 0
+}
+
+// settleAfter: what gathers now goes into one of the next two writes, and is
+// written by the one behind it.
+const settleAfter = 3
+
+// tail is how far the events of a route have been sent.
+type tail struct {
+	seq   uint64 // of the last one
+	fresh bool   // since the clock last looked
+}
+
+// tailTime is after how long, twice at most, a route that has fallen idle is said
+// to stand where it stands.
+const tailTime = 100 * time.Millisecond
+
+// tailLocked notes an event whose arrival nobody can be sure of.
+func (s *session) tailLocked(or *outRoute, seq uint64) {
+	put(&s.tails, or, tail{seq, true})
+	if s.tailClock == nil {
+		s.tailClock = time.AfterFunc(tailTime, s.tellIdle)
+	} else if len(s.tails) == 1 {
+		s.tailClock.Reset(tailTime)
+	}
+}
+
+// tellIdle says where the routes stand that have fallen idle.
+func (s *session) tellIdle() {
+	l := s.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return
+	}
+	for or, t := range s.tails {
+		if !t.fresh {
+			s.tellTailLocked(or, t)
+			continue
+		}
+		t.fresh = false
+		s.tails[or] = t
+	}
+	if len(s.tails) > 0 {
+		s.tailClock.Reset(tailTime)
+	}
+	s.kickLocked()
+}
+
+// tellTailsLocked says where all routes stand, before an envelope that vouches for
+// what was before it.
+func (s *session) tellTailsLocked(t wire.Type) {
+	switch t {
+	case wire.TypeSync, wire.TypeSynced, wire.TypeGoodbye, wire.TypeDisconnect:
+		for or, t := range s.tails {
+			s.tellTailLocked(or, t)
+		}
+	}
+}
+
+func (s *session) tellTailLocked(or *outRoute, t tail) {
+	delete(s.tails, or)
+	if or.started.Load() != s {
+		return // whoever wants it again is told the number by a ROUTE that begins
+	}
+	s.out.control(wire.Route{Route: or.id, Seq: t.seq + 1}.Append(nil))
+}
+
+// forwardNumbered passes an event on to a peer that gets the route's with their
+// numbers.
+func (ir *inRoute) forwardNumbered(out outRef, to *session, flags wire.Flags, payload []byte) {
+	if to.codecKey != ir.sess.codecKey {
+		data, err := to.encoded(payload, ir.sess.codec)
+		if err != nil {
+			return // the number of the next one tells
+		}
+		payload = data
+	}
+	if len(payload)+numberedOverhead > to.maxFrame {
+		return // the same
+	}
+	seq, held := ir.next-1, flags&wire.FlagHeld != 0 && to.features&wire.FeatureHeld != 0
+	first := out.or.started.Load() != to
+	out.g.begin(to, out.or, seq)
+	out.g.handOver(segment{}) // its ROUTE, if this is the first
+	out.g.aim(to)
+	l := to.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sess == to && !out.or.gone {
+		if first {
+			to.unsettleLocked(out.or)
+		}
+		to.numberedLocked(out.or, held, seq, payload)
+		to.kickLocked()
+	}
+}
+
+// inHand are datagrams that have come and are not taken in yet.
+type inHand struct {
+	mu     sync.Mutex
+	frames [][]byte
+}
+
+func (h *inHand) put(frame []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.frames = append(h.frames, frame)
+}
+
+func (h *inHand) take() [][]byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	frames := h.frames
+	h.frames = nil
+	return frames
+}
+
+// readDatagrams takes in datagrams, between the batches of the reader, until the
+// connection ends.
+func (s *session) readDatagrams() {
+	for {
+		frame, err := s.datagrams.ReceiveDatagram(s.ctx)
+		if err != nil {
+			return // the reader finds out why
+		}
+		s.inHand.put(frame)
+		if err := s.takeDatagrams(); err != nil {
+			s.violation(err)
+			return
+		}
+	}
+}
+
+func (s *session) takeDatagrams() error {
+	s.reads.Lock()
+	defer s.reads.Unlock()
+	s.heard.Store(true)
+	s.clock = time.Time{}
+	s.begins.busy()
+	err := s.handleDatagrams()
+	s.flush()
+	s.rest()
+	if b := s.local; b != nil {
+		s.local = nil
+		b.compact()
+		s.link.inbound.push(b)
+	}
+	return err
+}
+
+// handleDatagrams takes in those that are in hand. It holds s.reads.
+func (s *session) handleDatagrams() error {
+	for _, frame := range s.inHand.take() {
+		s.link.traffic.bytesIn.Add(uint64(len(frame)))
+		var e wire.Numbered
+		if err := e.Decode(frame); err != nil {
+			return err
+		}
+		if e.Held {
+			return sig.NewError(sig.CodeProtocol, "a held-back event in a datagram")
+		}
+		if s.in.get(e.Route) == nil {
+			continue // of a sender that has left, or is yet to come
+		}
+		if err := s.onNumbered(&e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// catchUp takes in what has come in datagrams before it is found to be missing.
+func (s *session) catchUp() error {
+	if s.datagrams == nil {
+		return nil
+	}
+	over, cancel := context.WithCancel(s.ctx)
+	cancel() // of those that are there already
+	for range 1000 {
+		frame, err := s.datagrams.ReceiveDatagram(over)
+		if err != nil {
+			break
+		}
+		s.inHand.put(frame)
+	}
+	return s.handleDatagrams()
+}
+
+// onNumbered takes in an event that says which it is: those that it skips are lost,
+// and what is behind already has been announced so.
+func (s *session) onNumbered(e *wire.Numbered) error {
+	ir := s.in.get(e.Route)
+	switch {
+	case ir == nil:
+		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("NUMBERED on route %d, which was not announced", e.Route))
+	case !ir.lossy:
+		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("NUMBERED on route %d, whose events must not be lost", e.Route))
+	case e.Held && s.features&wire.FeatureHeld == 0:
+		return sig.NewError(sig.CodeProtocol, "a held-back event without the feature held")
+	case ir.ended.Load(), !e.Held && (!ir.known || ir.past || ir.lapsed.Load() || e.Seq < ir.next):
+		return nil
+	}
+	if ir.known && !ir.past && e.Seq > ir.next && !ir.lapsed.Load() {
+		if err := s.onLost(&wire.Lost{Route: e.Route, Count: e.Seq - ir.next, Reason: wire.LossDatagram}); err != nil {
+			return err
+		}
+	}
+	next := max(ir.next, e.Seq+1)
+	ir.next = e.Seq
+	var flags wire.Flags
+	if e.Held {
+		flags = wire.FlagHeld
+	}
+	batch := appendEventFrame(nil, flags, e.Route, e.Payload)
+	_, err := s.event(batch, 0, len(batch))
+	s.endRun()
+	s.localEnd = -1 // it lies apart from the batch that is being read
+	ir.next = next
+	ir.position.Store(ir.next)
+	return err
+}
+
+// onLossy learns which events of the next sender may be lost.
+func (s *session) onLossy(e *wire.Lossy) error {
+	if s.features&wire.FeatureDatagrams == 0 {
+		return sig.NewError(sig.CodeProtocol, "LOSSY without the feature datagrams")
+	}
+	if len(s.lossyNext) > 0 {
+		return sig.NewError(sig.CodeProtocol, "LOSSY twice before a CONNECT")
+	}
+	s.lossyNext = e.Events
+	return nil
+}
+
+// takeLossy returns which of the events that a CONNECT declares may be lost.
+func (s *session) takeLossy(e *wire.Connect) (list []uint32, err error) {
+	list, s.lossyNext = s.lossyNext, nil
+	if n := len(list); n > 0 && int(list[n-1]) >= len(e.Events) {
+		return nil, sig.NewError(sig.CodeProtocol, fmt.Sprintf("LOSSY event %d of %q, which has %d", list[n-1], e.Name, len(e.Events)))
+	}
+	return list, nil
+}
+
+// lossyLocked says which events of a sender may be lost, before its CONNECT.
+func (s *session) lossyLocked(a *announced) {
+	if s.features&wire.FeatureDatagrams == 0 {
+		return
+	}
+	var e wire.Lossy
+	for i, or := range a.routes {
+		if or.rt.Lossy() {
+			e.Events = append(e.Events, uint32(i))
+		}
+	}
+	if len(e.Events) > 0 {
+		s.controlLocked(e.Append(nil))
+	}
+}
+
+// noteTail is tailLocked for events that will not come.
+func (s *session) noteTail(or *outRoute, seq uint64) {
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	if s.link.sess == s && !or.gone {
+		s.tailLocked(or, seq)
+	}
+}
