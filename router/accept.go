@@ -30,7 +30,7 @@ func (r *ServerRouter) accept(ctx context.Context, l carrier.Listener) error {
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 			return nil
 		}
-		if pause = min(max(2*pause, 5*time.Millisecond), time.Second); pause == time.Second && !(scarce(err) && enforced("scarcity")) {
+		if pause = min(max(2*pause, 5*time.Millisecond), time.Second); pause == time.Second && !scarce(err) {
 			return err
 		}
 		r.stats.refusals.log(r.log, slog.LevelWarn, "accept failed; trying again", "listener", l.Addr(), "error", err, "in", pause)

@@ -203,7 +203,7 @@ func (l *link) receiveHello(ctx context.Context, conn carrier.Conn) (*greeting, 
 	if err := h.Decode(frame); err != nil {
 		return nil, err
 	}
-	if (h.MaxVersion < wire.MinVersion || h.MinVersion > wire.Version) && enforced("version") {
+	if h.MaxVersion < wire.MinVersion || h.MinVersion > wire.Version {
 		return nil, sig.NewError(sig.CodeVersion, fmt.Sprintf("the client speaks versions %d to %d, the server %d to %d", h.MinVersion, h.MaxVersion, wire.MinVersion, wire.Version))
 	}
 	return &h, nil

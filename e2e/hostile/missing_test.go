@@ -35,7 +35,6 @@ var checks = []string{
 	"subscriptions",
 	"pending requests",
 	"one envelope first",
-	"version",
 	"flags",
 	"bytes of a text",
 	"text",
@@ -44,7 +43,6 @@ var checks = []string{
 	"frame",
 	"handshake",
 	"ring",
-	"scarcity",
 }
 
 // TestEveryCheckIsNoticed leaves out one check at a time, and runs the campaign
