@@ -92,7 +92,9 @@ void gosig_write_map(gosig_writer *w, size_t count) { put_head(w, MAP, count); }
 
 void gosig_read_begin(gosig_reader *r, const void *data, size_t size)
 {
-	r->at = data;
+	static const uint8_t nothing = 0;
+
+	r->at = size == 0 ? &nothing : data; /* of no data the address may be NULL */
 	r->end = r->at + size;
 }
 
