@@ -17,6 +17,7 @@ import (
 	"github.com/gosig/gosig/carrier/certs/certstest"
 	"github.com/gosig/gosig/carrier/dtls"
 	"github.com/gosig/gosig/carrier/quic"
+	"github.com/gosig/gosig/carrier/serial"
 	"github.com/gosig/gosig/carrier/tcp"
 	"github.com/gosig/gosig/carrier/ws"
 	"github.com/gosig/gosig/codec"
@@ -28,6 +29,7 @@ func wired() []carrier.Carrier {
 	return []carrier.Carrier{
 		tcp.New(&tcp.Options{Logger: silent}), quic.New(&quic.Options{Logger: silent}),
 		dtls.New(&dtls.Options{Logger: silent}), ws.New(&ws.Options{Logger: silent}),
+		serial.New(&serial.Options{Logger: silent}),
 	}
 }
 
