@@ -1,6 +1,5 @@
 package acl
 
-
 // Covers reports whether principals and groups, written as in a [Rule], speak of
 // whoever has an ID and is in some groups: for settings that go by who somebody
 // is and are no rules, like limits.
@@ -14,4 +13,3 @@ func Covers(principals, groups []string, id string, in []string) bool {
 	}
 	return s.covers(p)
 }
-

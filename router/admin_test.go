@@ -118,7 +118,7 @@ func TestAdminOfAClient(t *testing.T) {
 func (p *peer) syncing() context.Context {
 	var s wire.Sync
 	require.NoError(p.t, s.Decode(p.await(wire.TypeSync)))
-	p.send(wire.Synced{ID: s.ID})
+	p.send(wire.Synced(s))
 	return p.ctx
 }
 

@@ -57,9 +57,7 @@ func naive(rules []acl.Rule, who string, verb acl.Verb, sender, name sig.Name) b
 
 func drawRules(t *rapid.T) []acl.Rule {
 	rules := []acl.Rule{}
-	for _, r := range everything("root") {
-		rules = append(rules, r)
-	}
+	rules = append(rules, everything("root")...)
 	for i := range rapid.IntRange(1, 9).Draw(t, "rules") {
 		verb := rapid.SampledFrom([]acl.Verb{acl.Subscribe, acl.Subscribe, acl.Observe}).Draw(t, "verb")
 		r := acl.Rule{

@@ -19,10 +19,7 @@ type grammar struct {
 	r    *rand.Rand
 	s    *stranger
 	id   uint64 // of the latest request
-	made []uint32
 	next uint32
-	subs []string
-	used int // patterns asked for beside the first
 }
 
 // nuisances are about n envelopes, none of which ends the connection.
@@ -87,7 +84,8 @@ func (g *grammar) comesAndGoes() []envelope {
 	pattern := wire.Subscribe{Sender: name + "/q", Event: "e"}
 	return []envelope{
 		connectAs(number, route, name, "a", "b"), event(route), pattern,
-		wire.Disconnect{Sender: number, Reason: g.text()}, wire.Unsubscribe(pattern),
+		wire.Disconnect{Sender: number, Reason: g.text()},
+		wire.Unsubscribe(pattern),
 	}
 }
 

@@ -103,8 +103,10 @@ func newWorld(t testing.TB, clients int, schemes ...string) *world {
 		w.addrs[scheme] = addr
 	}
 	for i := range clients {
-		w.honest = append(w.honest, w.settle(i, []carrier.Carrier{network, tcp.New(&tcp.Options{CAFile: ca.File, Logger: silent}),
-			quic.New(&quic.Options{CAFile: ca.File, Logger: silent}), dtls.New(&dtls.Options{PSKFile: keys, PSKIdentity: "honest", Logger: silent}), ws.New(&ws.Options{CAFile: ca.File, Logger: silent})}))
+		w.honest = append(w.honest, w.settle(i, []carrier.Carrier{
+			network, tcp.New(&tcp.Options{CAFile: ca.File, Logger: silent}),
+			quic.New(&quic.Options{CAFile: ca.File, Logger: silent}), dtls.New(&dtls.Options{PSKFile: keys, PSKIdentity: "honest", Logger: silent}), ws.New(&ws.Options{CAFile: ca.File, Logger: silent}),
+		}))
 	}
 	for _, h := range w.honest {
 		h.begin(w)
