@@ -128,6 +128,7 @@ func (s *session) beginFreshLocked(a *announced) {
 		or.wanted, or.begun, or.number = true, 0, 0
 		or.begins.Store(false)
 		or.started.Store(s)
+		s.unsettleLocked(or)
 	}
 }
 

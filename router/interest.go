@@ -184,7 +184,7 @@ func (s *session) onLost(e *wire.Lost) error {
 		switch {
 		case to == nil || !out.or.of.known.Load():
 		case to.numbers(out.or):
-			out.g.begin(to, out.or, ir.next) // else the number of the next event tells, or that of the one that did not come
+			out.g.begin(to, out.or, first) // what is missing is found by the number of the next event
 			to.noteTail(out.or, ir.next-1)
 		default:
 			out.g.control(to, out.or, first, wire.Lost{Route: out.or.id, Count: e.Count, Reason: e.Reason}.Append(nil))

@@ -34,6 +34,7 @@ var gathers = sync.Pool{New: func() any {
 type socket struct {
 	net.Conn
 	early []byte      // what was read beyond the HTTP handshake; used by the reader
+	ahead readAhead   // used by the reader
 	cut   atomic.Bool // a read has failed: what came to an end is the connection
 
 	mu      sync.Mutex
@@ -49,7 +50,7 @@ func (s *socket) Read(p []byte) (int, error) {
 		s.early = s.early[n:]
 		return n, nil
 	}
-	n, err := s.Conn.Read(p)
+	n, err := s.ahead.read(s.Conn, p)
 	if err != nil {
 		s.cut.Store(true)
 	}
