@@ -50,9 +50,19 @@ func (f *functions) Dial(ctx context.Context, addr *url.URL) (carrier.Conn, erro
 	}
 	rwc, err := f.dial(ctx, addr)
 	if err != nil {
-		return nil, err
+		return nil, ofContext(ctx, err)
 	}
 	return New(rwc, &Options{RemoteAddr: carrier.Redact(addr)}), nil
+}
+
+// ofContext makes err the context's own where the context's end is behind it: a
+// socket that is given ctx's deadline can notice it a moment before ctx does.
+func ofContext(ctx context.Context, err error) error {
+	end, ok := ctx.Deadline()
+	if !ok || time.Now().Before(end) || !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", err, context.DeadlineExceeded)
 }
 
 func (f *functions) Listen(ctx context.Context, addr *url.URL) (carrier.Listener, error) {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -79,3 +80,21 @@ func TestNewCarrierSaysWhatItCannot(t *testing.T) {
 	_, err = set.Listen(t.Context(), "pipe://child")
 	assert.ErrorContains(t, err, "can only be dialled")
 }
+
+// TestDialDeadline: a socket that notices the deadline before the context does
+// gives an error that is the context's all the same, and no other time-out does.
+func TestDialDeadline(t *testing.T) {
+	c := stream.NewCarrier("late", func(context.Context, *url.URL) (io.ReadWriteCloser, error) {
+		return nil, os.ErrDeadlineExceeded
+	}, nil)
+	_, err := c.Dial(unnoticed{context.Background()}, &url.URL{Scheme: "late"})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	_, err = c.Dial(context.Background(), &url.URL{Scheme: "late"})
+	assert.NotErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// unnoticed is a context whose deadline has passed without its having ended yet.
+type unnoticed struct{ context.Context }
+
+func (unnoticed) Deadline() (time.Time, bool) { return time.Now().Add(-time.Second), true }
