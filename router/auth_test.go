@@ -327,6 +327,13 @@ func TestTokenOfAnotherPrincipal(t *testing.T) {
 	first.round()
 	again := h.guestAs("joe", wire.Hello{ID: wire.NodeID{7}, Token: first.welcome.Token})
 	again.round()
+
+	nobody := h.guest(wire.Hello{ID: wire.NodeID{8}})
+	back := h.guest(wire.Hello{ID: wire.NodeID{8}, Token: nobody.welcome.Token}) // the anonymous have nothing but the token
+	back.round()
+	thief = h.knockAs("eve")
+	thief.send(wire.Hello{MinVersion: 1, MaxVersion: 1, ID: wire.NodeID{8}, Codecs: []string{"json"}, Token: back.welcome.Token})
+	assert.EqualValues(t, wire.CodeRing, thief.aborted().Code)
 }
 
 // TestClientDoesNotTrustTheRouter: what a router asks in a way that a proof could

@@ -26,13 +26,19 @@ func (r *ServerRouter) supersede(ctx context.Context, hello *wire.Hello, who acl
 	if old == nil || sc == nil {
 		return
 	}
-	if s := old.current.Load(); s != nil && s.peerID == hello.ID && samePrincipal(s.principal, who) {
+	if s := old.current.Load(); s != nil && s.peerID == hello.ID && mayReplace(s.principal, who) {
 		s.fail(sig.NewError(sig.CodeConnectionLost, "the client has connected again"))
 		select {
 		case <-sc.ended:
 		case <-ctx.Done():
 		}
 	}
+}
+
+// mayReplace reports whether a client that shows the token of a connection may end
+// it: it is the same principal, or nobody has ever known who it is.
+func mayReplace(old, who acl.Principal) bool {
+	return samePrincipal(old, who) || old.Anonymous() && who.Anonymous()
 }
 
 // addConn counts a connection against the limits.
