@@ -169,12 +169,16 @@ func TestHeldBackByRate(t *testing.T) {
 			}
 			return router.Limits{Rate: rate, Burst: burst}
 		}})
-		heard := make(map[sig.Name]int)
+		var mu sync.Mutex // events of two senders come at the same time
+		counts := make(map[sig.Name]int)
 		gone := 0
+		heard := func(who sig.Name) int { mu.Lock(); defer mu.Unlock(); return counts[who] }
 		_, err := sig.Subscribe(h.reg, sig.Any, sig.Any, func(ev sig.Event) {
+			mu.Lock()
+			defer mu.Unlock()
 			switch ev.Name {
 			case "e":
-				heard[ev.Sender]++
+				counts[ev.Sender]++
 			case sig.EventLost, sig.EventDisconnect:
 				gone++
 			}
@@ -196,14 +200,16 @@ func TestHeldBackByRate(t *testing.T) {
 		}
 		require.NoError(t, desks["calm"].Emit("e", 1))
 		synctest.Wait()
-		require.Equal(t, 1, heard["calm"])
-		for heard["flood"] < n {
+		require.Equal(t, 1, heard("calm"))
+		for heard("flood") < n {
 			require.Less(t, time.Since(start), 10*time.Minute)
 			time.Sleep(time.Second)
 			synctest.Wait()
 		}
 		require.GreaterOrEqual(t, time.Since(start), (n-2*burst-smallBatch)/rate*time.Second)
+		mu.Lock()
 		require.Zero(t, gone, "nothing is lost, nobody has left")
+		mu.Unlock()
 		require.NotZero(t, h.srv.Stats().Limits[router.LimitRate])
 		for _, cr := range routers {
 			require.EqualValues(t, 1, cr.Stats().Connections, "the connection has stood")
