@@ -232,7 +232,9 @@ func lostWithinLarge(k *kit) {
 		sp.finish()
 	}
 	_, lost := k.account(e.heard.all(), "temp", 1, 10)
-	if lost < 6 || lost > 9 { // the one emitted "offline" may have been before that was noticed
-		k.Errorf("P7: %d are announced as lost, want the 6 that were on their way when a connection was lost", lost)
+	// Each time two were on their way, unless the client had noticed already and kept
+	// them; the one emitted "offline" may have been before that was noticed.
+	if lost < 2 || lost > 9 {
+		k.Errorf("P7: %d are announced as lost, want some of the 6 that were on their way when a connection was lost", lost)
 	}
 }
