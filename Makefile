@@ -1,7 +1,7 @@
 # Shortcuts; "make help" lists them. Everything here needs Go only, but for e2e-loss and
 # e2e-serial.
 .DEFAULT_GOAL := help
-.PHONY: help hostile hostile-checks check test race vet lint fmt fuzz-corpora fuzz e2e-loss e2e-serial serial-line examples custom-carrier build demo ci
+.PHONY: help hostile hostile-checks fairness check test race vet lint fmt fuzz-corpora fuzz e2e-loss e2e-serial serial-line examples custom-carrier build demo ci
 
 # Tools are pinned in tools/go.mod and run from there.
 TOOL = go tool -modfile=tools/go.mod
@@ -49,6 +49,9 @@ hostile: ## strangers against a router on every carrier with honest clients, in 
 
 hostile-checks: ## leave out one check of the router at a time: do the strangers notice?
 	go test -count=1 -timeout 30m -tags missingcheck -run '^TestEveryCheckIsNoticed$$' -v ./e2e/hostile
+
+fairness: ## an honest pair beside another principal that does what it likes: their p99, in some minutes (unix)
+	go test -count=1 -timeout 30m -run '^TestFairness$$' ./e2e/fairness -args -window $(or $(WINDOW),3s)
 
 examples: custom-carrier ## run the example programs and compare what they print
 	go test -count=1 ./examples/...

@@ -136,6 +136,10 @@ func (p *Policy) person(who Principal) *person {
 	return x
 }
 
+// Groups are all that a principal is in: those it comes with, and those that the
+// policy puts it in, sorted. The anonymous are in none.
+func (p *Policy) Groups(who Principal) []string { return slices.Clone(p.person(who).groups) }
+
 // For binds a principal: it finds the rules that speak of it and fills in its
 // placeholders. That costs some microseconds, and a bit for each rule.
 func (p *Policy) For(who Principal) Rights { return p.bind(who) }

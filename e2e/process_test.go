@@ -178,11 +178,12 @@ func socket(t testing.TB, name string) string {
 	return "unix://" + filepath.Join(dir, name+".sock")
 }
 
-// configured writes a configuration file and returns the arguments for it.
+// configured writes a configuration file, with its last line, and returns the
+// arguments for it.
 func configured(t testing.TB, toml string) []string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "gosig.toml")
-	if err := os.WriteFile(path, []byte(toml), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(toml+"\n[end]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return []string{"--config", path}

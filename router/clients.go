@@ -55,7 +55,7 @@ func (r *ServerRouter) addConn(l *link, sc *serverConn) error {
 		limit, reached = LimitConnections, fmt.Sprintf("Connections: %d are open", r.limits.Connections)
 	case sc.from.open >= lim.Connections:
 		limit, reached = LimitConnections, fmt.Sprintf("Connections: %d of this listener are open", lim.Connections)
-	case id != "" && r.perID[id] >= lim.ConnectionsPerID:
+	case id != "" && r.perID[id] >= lim.ConnectionsPerID && enforced("connections of an identity"):
 		limit, reached = LimitConnectionsPerIdentity, fmt.Sprintf("ConnectionsPerID: %d of %q are open", lim.ConnectionsPerID, id)
 	case sc.ip != "" && r.perIP[sc.ip] >= lim.ConnectionsPerIP:
 		limit, reached = LimitConnectionsPerIP, fmt.Sprintf("ConnectionsPerIP: %d from %s are open", lim.ConnectionsPerIP, sc.ip)

@@ -268,8 +268,8 @@ func (s *session) onNumbered(e *wire.Numbered) error {
 	ir := s.in.get(e.Route)
 	switch {
 	case ir == nil:
-		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("NUMBERED on route %d, which was not announced", e.Route))
-	case !ir.lossy:
+		return unless("numbered of nobody", sig.NewError(sig.CodeProtocol, fmt.Sprintf("NUMBERED on route %d, which was not announced", e.Route)))
+	case !ir.lossy && enforced("numbered and not lossy"):
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("NUMBERED on route %d, whose events must not be lost", e.Route))
 	case e.Held && s.features&wire.FeatureHeld == 0:
 		return sig.NewError(sig.CodeProtocol, "a held-back event without the feature held")
@@ -299,10 +299,10 @@ func (s *session) onNumbered(e *wire.Numbered) error {
 // onLossy learns which events of the next sender may be lost.
 func (s *session) onLossy(e *wire.Lossy) error {
 	if s.features&wire.FeatureDatagrams == 0 {
-		return sig.NewError(sig.CodeProtocol, "LOSSY without the feature datagrams")
+		return unless("lossy without the feature", sig.NewError(sig.CodeProtocol, "LOSSY without the feature datagrams"))
 	}
 	if len(s.lossyNext) > 0 {
-		return sig.NewError(sig.CodeProtocol, "LOSSY twice before a CONNECT")
+		return unless("lossy twice", sig.NewError(sig.CodeProtocol, "LOSSY twice before a CONNECT"))
 	}
 	s.lossyNext = e.Events
 	return nil
@@ -312,7 +312,7 @@ func (s *session) onLossy(e *wire.Lossy) error {
 func (s *session) takeLossy(e *wire.Connect) (list []uint32, err error) {
 	list, s.lossyNext = s.lossyNext, nil
 	if n := len(list); n > 0 && int(list[n-1]) >= len(e.Events) {
-		return nil, sig.NewError(sig.CodeProtocol, fmt.Sprintf("LOSSY event %d of %q, which has %d", list[n-1], e.Name, len(e.Events)))
+		return nil, unless("lossy beyond", sig.NewError(sig.CodeProtocol, fmt.Sprintf("LOSSY event %d of %q, which has %d", list[n-1], e.Name, len(e.Events))))
 	}
 	return list, nil
 }

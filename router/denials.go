@@ -81,11 +81,29 @@ type connectClaim struct {
 	fallback        bool
 }
 
+// validate says which of the names is none.
+func (e *connectClaim) validate() error {
+	if err := e.name.Validate(); err != nil {
+		return err
+	}
+	for _, list := range [][]string{e.events, e.methods} {
+		for _, name := range list {
+			if err := sig.Name(name).Validate(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // mayConnect refuses a sender of the peer's, or is nil.
 func (s *session) mayConnect(e connectClaim) error {
 	a := s.link.access.Load()
 	if a.silent() {
 		return nil
+	}
+	if err := e.validate(); err != nil {
+		return err // no rule can speak of it
 	}
 	d := a.mayConnect(e.name, e.events, e.methods, e.fallback)
 	return asError(s.check(a, d, func(r acl.Rights) acl.Decision {
@@ -100,10 +118,10 @@ func (s *session) maySubscribe(p sig.Pattern) (pass func(*sig.Route) bool, err e
 		return nil, nil
 	}
 	d, pass := a.subscription(p)
-	return pass, asError(s.check(a, d, func(r acl.Rights) acl.Decision {
+	return pass, unless("subscribe", asError(s.check(a, d, func(r acl.Rights) acl.Decision {
 		d, _ := (&access{rights: r}).subscription(p)
 		return d
-	}))
+	})))
 }
 
 // askRights are the answers to which methods the peer may call: decided once, and

@@ -13,17 +13,17 @@ import (
 // last. Memory grows with the pieces that come, up to what a frame may have.
 func (s *session) onFragment(e *wire.Fragment) error {
 	if s.features&wire.FeatureFragments == 0 {
-		return sig.NewError(sig.CodeProtocol, "FRAGMENT without the feature fragments")
+		return unless("fragments without the feature", sig.NewError(sig.CodeProtocol, "FRAGMENT without the feature fragments"))
 	}
 	if len(s.partial) == 0 {
 		switch t, _ := wire.TypeOf(e.Data); t {
 		case wire.TypeEvent, wire.TypeNumbered, wire.TypeRequest, wire.TypeReply:
 		default:
-			return sig.NewError(sig.CodeProtocol, fmt.Sprintf("%v in pieces", t))
+			return unless("what is cut", sig.NewError(sig.CodeProtocol, fmt.Sprintf("%v in pieces", t)))
 		}
 		s.partial = make([]byte, carrier.FrameOverhead, carrier.FrameOverhead+len(e.Data))
 	}
-	if n := len(s.partial) - carrier.FrameOverhead + len(e.Data); n > s.maxFrame {
+	if n := len(s.partial) - carrier.FrameOverhead + len(e.Data); n > s.maxFrame && enforced("pieces of a frame") {
 		return carrier.TooLarge(n, s.maxFrame)
 	}
 	s.partial = append(s.partial, e.Data...)

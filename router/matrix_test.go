@@ -25,7 +25,7 @@ import (
 // carrier. No carrier lets anybody past it.
 func TestOneGate(t *testing.T) {
 	t.Parallel()
-	for _, c := range slices.Concat(carriers[:7], []medium{{"mem", overMem}}) {
+	for _, c := range slices.Concat(carriers[:7], serialLines[:min(1, len(serialLines))], []medium{{"mem", overMem}}) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			setup := c.setup(t)
@@ -49,7 +49,7 @@ func newGate(t *testing.T, setup routertest.Setup, access router.AccessOptions) 
 	var cancel context.CancelFunc
 	g.ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
-	access.Audit = g.log.take
+	access.Audit, access.TrustedWires = g.log.take, []string{"serial"}
 	var err error
 	g.srv, err = router.NewServerRouter(quietRegistry(t), &router.ServerOptions{
 		Carriers: setup.Carriers, Codecs: []codec.Codec{json.New()}, Logger: slog.New(slog.DiscardHandler), Access: access,
@@ -78,7 +78,7 @@ func (g *gate) try(principal string, creds ...auth.Credential) (acl.Principal, e
 	reg := sig.New(nil)
 	defer reg.Close()
 	cr, err := router.NewClientRouter(reg, []string{addr}, &router.ClientOptions{
-		Carriers: with, Codecs: []codec.Codec{json.New()}, Logger: slog.New(slog.DiscardHandler), Credentials: creds, MaxAttempts: 1,
+		Carriers: with, Codecs: []codec.Codec{json.New()}, Logger: slog.New(slog.DiscardHandler), Credentials: creds, TrustedWires: []string{"serial"}, MaxAttempts: 1,
 	})
 	require.NoError(g.t, err)
 	defer cr.Close()
@@ -97,6 +97,8 @@ func (g *gate) proves() string {
 		return "unix-peercred"
 	case strings.HasPrefix(g.addr, "dtls"):
 		return "dtls-psk"
+	case strings.HasPrefix(g.addr, "serial"):
+		return "serial-port"
 	}
 	return ""
 }

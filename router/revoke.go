@@ -169,7 +169,7 @@ func (s *session) reviewSenders() {
 	l.mu.Unlock()
 	for _, ps := range owned {
 		c := ps.claim()
-		if d := a.mayConnect(c.name, c.events, c.methods, c.fallback); !d.Allowed {
+		if d := a.mayConnect(c.name, c.events, c.methods, c.fallback); !d.Allowed && enforced("revoked senders") {
 			s.evictLocked(ps, errPolicy, s.revoked(a, d))
 			if l.role == wire.RoleClient {
 				put(&s.denied, ps, struct{}{})
@@ -198,7 +198,7 @@ func (s *session) reviewPatterns() {
 			continue
 		}
 		d, pass := a.subscription(p)
-		if d.Allowed {
+		if d.Allowed || !enforced("revoked patterns") {
 			s.link.bridge.Refilter(p, pass)
 			continue
 		}
@@ -223,12 +223,12 @@ func (s *session) reviewRequests() {
 	var serving []refused[*served]
 	t.mu.Lock()
 	for _, p := range t.passed {
-		if d := a.decide(acl.Request, p.sender.Name(), p.method); !d.Allowed {
+		if d := a.decide(acl.Request, p.sender.Name(), p.method); !d.Allowed && enforced("revoked requests") {
 			passed = append(passed, refused[*asked]{p, d})
 		}
 	}
 	for _, r := range t.serving {
-		if d := a.decide(r.verb, r.asks, r.method); !d.Allowed && !r.denied {
+		if d := a.decide(r.verb, r.asks, r.method); !d.Allowed && !r.denied && enforced("revoked requests") {
 			r.denied = true
 			serving = append(serving, refused[*served]{r, d})
 		}

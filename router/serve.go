@@ -45,7 +45,7 @@ func (s *session) onRequest(e *wire.Request) error {
 		return s.onAdmin(e)
 	}
 	under := l.access.Load()
-	if err := s.mayRequest(under, e, a.sender); err != nil {
+	if err := unless("request", s.mayRequest(under, e, a.sender)); err != nil {
 		s.refuse(e.ID, err)
 		return nil
 	}

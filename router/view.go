@@ -23,7 +23,7 @@ type view struct {
 // ask for. If there are none, the sender does not exist for it.
 func (s *session) viewOf(sender *sig.Sender) view {
 	a, hidden := s.link.access.Load(), sender.Hidden()
-	whole := !a.restricted() || !hidden && (a.observesAll || a.may(acl.Observe, sender.Name(), ""))
+	whole := !a.restricted() || !enforced("observe") || !hidden && (a.observesAll || a.may(acl.Observe, sender.Name(), ""))
 	if s.features&wire.FeatureHidden == 0 && (hidden || !whole) {
 		return view{}
 	}

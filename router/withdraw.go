@@ -35,7 +35,7 @@ func (r *ServerRouter) withdrawn(sc *serverConn) bool {
 		return false
 	}
 	a := r.policy.authenticator()
-	return a == nil || !a.Accepts(sc.proof)
+	return (a == nil || !a.Accepts(sc.proof)) && enforced("withdrawn proof")
 }
 
 // Disconnect ends the connections that which selects, tells them why by code

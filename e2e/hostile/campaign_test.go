@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/gosig/gosig/auth"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
@@ -32,7 +33,7 @@ func everywhere() []string { return strings.Split(*schemes, ",") }
 // TestSingleShots does each thing once on each carrier, and looks at the answer.
 func TestSingleShots(t *testing.T) {
 	w := newWorld(t, *honestClients, everywhere()...)
-	for _, scheme := range everywhere() {
+	for n, scheme := range everywhere() {
 		var group sync.WaitGroup
 		places := make(chan struct{}, 8) // how many at a time
 		for i := range shots {
@@ -43,7 +44,7 @@ func TestSingleShots(t *testing.T) {
 			places <- struct{}{}
 			group.Go(func() { // ends with the answer
 				defer func() { <-places }()
-				if err := w.fire(scheme, sh, rand.New(rand.NewPCG(*seed, uint64(i)))); err != nil {
+				if err := w.fire(scheme, w.people.anybody(n+i), sh, rand.New(rand.NewPCG(*seed, uint64(i)))); err != nil {
 					t.Errorf("%s by %s: %v", sh.name, scheme, err)
 				}
 			})
@@ -54,8 +55,8 @@ func TestSingleShots(t *testing.T) {
 }
 
 // fire does one thing on a connection of its own.
-func (w *world) fire(scheme string, sh *shot, r *rand.Rand) error {
-	s, err := w.enter(scheme, sh.needs)
+func (w *world) fire(scheme string, who auth.Credential, sh *shot, r *rand.Rand) error {
+	s, err := w.enterAs(scheme, sh.needs, who)
 	if err != nil {
 		return err
 	}
@@ -139,10 +140,10 @@ func TestCampaign(t *testing.T) {
 	w.end()
 }
 
-// harass sends one connection's worth: what the router puts up with, and then
+// harass sends one connection's worth, as one who proves nothing or as a guest: what the router puts up with, and then
 // something fatal. It returns how many envelopes the router has taken in.
 func (w *world) harass(scheme string, r *rand.Rand) (n int, err error) {
-	s, err := w.enter(scheme, 0)
+	s, err := w.enterAs(scheme, 0, w.people.anybody(r.IntN(3)))
 	if err != nil {
 		return 0, err
 	}

@@ -3,6 +3,7 @@ package hostile
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func (g *grammar) nuisances(n int) (batch []byte, count int) {
 func (g *grammar) nuisance() []envelope {
 	r := g.r
 	honest, _ := g.s.honestNumber()
-	switch r.IntN(14) {
+	switch r.IntN(18) {
 	case 0:
 		return []envelope{wire.Subscribe{Sender: g.badPattern(), Event: "e"}}
 	case 1:
@@ -65,6 +66,16 @@ func (g *grammar) nuisance() []envelope {
 		return []envelope{wire.Route{Route: uint32(r.IntN(2)), Seq: 1 + r.Uint64N(1<<40)}, event(1)}
 	case 12:
 		return []envelope{wire.Lost{Route: uint32(r.IntN(2)), Count: 1 + r.Uint64N(1000), Reason: 1 + uint8(r.IntN(255))}}
+	case 13: // what no rule allows
+		return []envelope{wire.Subscribe{Sender: string(nameOf(r.IntN(len(g.s.w.honest)))), Event: "n"}}
+	case 14:
+		return g.refusedSender(string(nameOf(neighbor)))
+	case 15:
+		g.id++
+		return []envelope{wire.Request{ID: g.id, Sender: honest, Method: "echo", Payload: g.noise()}}
+	case 16:
+		g.id++
+		return []envelope{wire.Request{ID: g.id, Sender: math.MaxUint32, Method: []string{"connections", "reload", g.text()}[r.IntN(3)]}}
 	default:
 		return g.comesAndGoes()
 	}
@@ -140,6 +151,9 @@ func (g *grammar) violation() (frame []byte, want wanted, about string) {
 			b = append(b, g.noise()...)
 		}
 		code, bad := illegal(b)
+		if t, _ := wire.TypeOf(b); t == wire.TypeFragment || t == wire.TypeNumbered || t == wire.TypeLossy {
+			bad = true // the stranger has not the feature
+		}
 		if len(b) == 0 || !bad {
 			continue // may mean something: no violation for certain
 		}
@@ -171,6 +185,26 @@ type decodes interface{ Decode([]byte) error }
 
 func decoder(t wire.Type) decodes {
 	switch t {
+	case wire.TypeHello:
+		return new(wire.Hello)
+	case wire.TypeWelcome:
+		return new(wire.Welcome)
+	case wire.TypeChallenge:
+		return new(wire.Challenge)
+	case wire.TypeAuth:
+		return new(wire.Auth)
+	case wire.TypeConnected:
+		return new(wire.Connected)
+	case wire.TypeRefused:
+		return new(wire.Refused)
+	case wire.TypeWant:
+		return new(wire.Want)
+	case wire.TypeFragment:
+		return new(wire.Fragment)
+	case wire.TypeNumbered:
+		return new(wire.Numbered)
+	case wire.TypeLossy:
+		return new(wire.Lossy)
 	case wire.TypeAbort:
 		return new(wire.Abort)
 	case wire.TypeConnect:
@@ -221,6 +255,8 @@ func samples() []sample {
 	add(wire.TypeHello, hello(0))
 	add(wire.TypeWelcome, wire.Welcome{Version: 1, ID: wire.NodeID{1}, Codec: "cbor"})
 	add(wire.TypeAbort, wire.Abort{Code: 1, Reason: "r"})
+	add(wire.TypeChallenge, wire.Challenge{ID: wire.NodeID{1}, Methods: []string{"token"}, Binding: wire.BindingNone})
+	add(wire.TypeAuth, wire.Auth{Method: "token", Proof: []byte("gst_")})
 	add(wire.TypeConnect, connectAs(50, 500, "x/sample", "e", "f"))
 	add(wire.TypeConnected, wire.Connected{Sender: 1, Wanted: []uint32{0}})
 	add(wire.TypeDisconnect, wire.Disconnect{Sender: 1, Reason: "r"})
@@ -241,5 +277,8 @@ func samples() []sample {
 	add(wire.TypeSynced, wire.Synced{ID: 1})
 	add(wire.TypeGoodbye, wire.Goodbye{Code: 0, Reason: "r"})
 	add(wire.TypeNodes, wire.Nodes{Added: []wire.Node{{ID: hello(0).ID, Name: "n"}}})
+	add(wire.TypeFragment, wire.Fragment{More: true, Data: event(0)})
+	add(wire.TypeNumbered, wire.Numbered{Route: 0, Seq: 1, Payload: []byte{1}})
+	add(wire.TypeLossy, wire.Lossy{Events: []uint32{0}})
 	return all
 }

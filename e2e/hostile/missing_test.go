@@ -30,6 +30,32 @@ var checks = []string{
 	"reply to nothing",
 	"request twice",
 	"synced to nothing",
+	"emit",
+	"respond",
+	"subscribe",
+	"filter",
+	"request",
+	"observe",
+	"admin",
+	"owner",
+	"proof",
+	"proof method",
+	"answer to a challenge",
+	"one answer",
+	"anonymous",
+	"connections of an identity",
+	"revoked senders",
+	"revoked patterns",
+	"revoked requests",
+	"withdrawn proof",
+	"fragments without the feature",
+	"what is cut",
+	"pieces of a frame",
+	"lossy without the feature",
+	"lossy twice",
+	"lossy beyond",
+	"numbered of nobody",
+	"numbered and not lossy",
 	"nodes without the feature",
 	"nodes",
 	"subscriptions",
@@ -48,7 +74,7 @@ var checks = []string{
 // TestEveryCheckIsNoticed leaves out one check at a time, and runs the campaign
 // on a router without it: a campaign that passes then is blind to it.
 func TestEveryCheckIsNoticed(t *testing.T) {
-	assert.GreaterOrEqual(t, len(checks), 30)
+	assert.GreaterOrEqual(t, len(checks), 50)
 	if out, ok := campaign(t, ""); !ok {
 		t.Fatalf("the campaign fails with all checks in force:\n%s", out)
 	}
@@ -63,7 +89,7 @@ func TestEveryCheckIsNoticed(t *testing.T) {
 
 // campaign runs the tests in a process of their own, the quick ones first.
 func campaign(t *testing.T, without string) (out []byte, ok bool) {
-	for _, tests := range []string{"^(TestSingleShots|TestBeforeTheDoor)$", "^(TestDescriptorsExhausted|TestTrickle)$"} {
+	for _, tests := range []string{"^(TestSingleShots|TestBeforeTheDoor|TestForgedProofs|TestNobodyUnknown|TestManyOfOneIdentity|TestBait|TestRevoked)$", "^(TestDescriptorsExhausted|TestTrickle)$"} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+tests, "-test.failfast", "-test.timeout=2m", "-schemes=tcp,mem", "-honest=4")
 		cmd.Env = append(os.Environ(), "GOSIG_MISSING_CHECK="+without)
 		out, err := cmd.CombinedOutput()

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 
@@ -118,6 +119,17 @@ var shots = []shot{
 	{"a bad event", 0, func(_ *stranger, r *rand.Rand) []byte {
 		return framed(connectAs(2, 10, "x/bad", badNames[r.IntN(len(badNames))]))
 	}, refused(wire.TypeConnected, sig.CodeBadName)},
+	{"a name that no rule gives it", 0, of(connectAs(2, 10, string(nameOf(neighbor)), "n"), event(10)), refused(wire.TypeConnected, sig.CodeDenied)},
+	{"an event that no rule gives it", 0, of(connectAs(2, 10, string(nameOf(0)), "n", "alarm")), refused(wire.TypeConnected, sig.CodeDenied)},
+	{"an answer that no rule gives it", 0, of(wire.Connect{Sender: 2, Route: 10, Epoch: 1, Name: string(nameOf(0)), Events: []string{"n"}, Requests: []string{"echo"}}), refused(wire.TypeConnected, sig.CodeDenied)},
+	{"what the honest say to each other", 0, of(wire.Subscribe{Sender: string(nameOf(0)), Event: "n"}), refused(wire.TypeRefused, sig.CodeDenied)},
+	{"everything there is to hear", 0, of(wire.Subscribe{Sender: "**", Event: "**"}), refused(wire.TypeRefused, sig.CodeDenied)},
+	{"what is hushed", 0, of(wire.Subscribe{Sender: bait, Event: hushed}), refused(wire.TypeRefused, sig.CodeDenied)},
+	{"a question that no rule allows", 0, func(s *stranger, _ *rand.Rand) []byte {
+		number, _ := s.honestNumber()
+		return framed(wire.Request{ID: 1, Sender: number, Method: "echo", Payload: []byte("x")})
+	}, refused(wire.TypeReply, sig.CodeDenied)},
+	{"administration", 0, of(wire.Request{ID: 1, Sender: math.MaxUint32, Method: "connections"}), refused(wire.TypeReply, sig.CodeDenied)},
 	{"another's name", 0, func(s *stranger, _ *rand.Rand) []byte {
 		return framed(connectAs(2, 10, string(s.w.honest[0].name), "n"), event(10))
 	}, refused(wire.TypeConnected, sig.CodeNameTaken)},
@@ -139,6 +151,18 @@ var shots = []shot{
 		}
 		return framed(e)
 	}, fatal(sig.CodeLimit)},
+	{"a piece without the feature", 0, of(wire.Fragment{Data: event(0)}), fatal(sig.CodeProtocol)},
+	{"a piece of what is not cut", wire.FeatureFragments, of(wire.Fragment{More: true, Data: wire.Ping{Nonce: 1}.Append(nil)}), fatal(sig.CodeProtocol)},
+	{"pieces of too large a frame", wire.FeatureFragments, func(*stranger, *rand.Rand) []byte {
+		return many(3, func(int) envelope {
+			return wire.Fragment{More: true, Data: append([]byte{byte(wire.TypeEvent), 0}, make([]byte, strangerFrame/2)...)}
+		})
+	}, fatal(sig.CodeTooLarge)},
+	{"events to be lost, without the feature", 0, of(wire.Lossy{Events: []uint32{0}}), fatal(sig.CodeProtocol)},
+	{"events to be lost, twice", wire.FeatureDatagrams, of(wire.Lossy{Events: []uint32{0}}, wire.Lossy{Events: []uint32{0}}), fatal(sig.CodeProtocol)},
+	{"events to be lost that are not there", wire.FeatureDatagrams, of(wire.Lossy{Events: []uint32{5}}, connectAs(2, 10, "x/lossy", "e")), fatal(sig.CodeProtocol)},
+	{"a numbered event nobody announced", wire.FeatureDatagrams, of(wire.Numbered{Route: 77, Seq: 1}), fatal(sig.CodeProtocol)},
+	{"a numbered event that must not be lost", wire.FeatureDatagrams, of(wire.Numbered{Route: 0, Seq: 1}), fatal(sig.CodeProtocol)},
 	{"too large a frame", 0, func(*stranger, *rand.Rand) []byte { return framed(bytesOf(make([]byte, strangerFrame+1))) }, fatal(sig.CodeTooLarge)},
 	{"a frame of 4 GiB", 0, func(*stranger, *rand.Rand) []byte { return []byte{0xff, 0xff, 0xff, 0xff, 14} }, fatal(sig.CodeTooLarge)},
 	{"a name of 256 bytes", 0, of(connectAs(2, 10, strings.Repeat("a", 256), "e")), fatal(sig.CodeTooLarge)},

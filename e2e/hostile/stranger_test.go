@@ -3,10 +3,12 @@ package hostile
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/gosig/gosig/auth"
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/wire"
 )
@@ -26,6 +28,7 @@ type stranger struct {
 	name   string
 	seen   map[string]uint32 // the router's numbers of senders, by their names
 	routes map[string]uint32 // and of their first routes
+	baited int               // events that it was to hear
 }
 
 // marker is in the nonce of the PING that follows what a stranger does.
@@ -51,16 +54,30 @@ func (w *world) knock(scheme string) (*stranger, error) {
 	return &stranger{w: w, ctx: ctx, cancel: cancel, conn: conn, seen: map[string]uint32{}, routes: map[string]uint32{}}, nil
 }
 
-// enter is a stranger that has been let in.
+// enter is a stranger that has been let in, and has proved nothing but what its
+// carrier proves.
 func (w *world) enter(scheme string, features wire.Features) (*stranger, error) {
+	return w.enterAs(scheme, features, nil)
+}
+
+// enterAs is enter by one who proves who it is.
+func (w *world) enterAs(scheme string, features wire.Features, who auth.Credential) (*stranger, error) {
 	s, err := w.knock(scheme)
 	if err != nil {
 		return nil, err
+	}
+	if who != nil {
+		features |= wire.FeatureAuth
 	}
 	h := hello(features)
 	s.name = fmt.Sprintf("x/%x", h.ID[:6])
 	s.send(h)
 	frame, err := s.next()
+	if err == nil && who != nil {
+		if err = s.prove(who, h, frame); err == nil {
+			frame, err = s.next()
+		}
+	}
 	var welcome wire.Welcome
 	if err == nil {
 		err = welcome.Decode(frame)
@@ -71,13 +88,29 @@ func (w *world) enter(scheme string, features wire.Features) (*stranger, error) 
 	}
 	s.send(
 		wire.Connect{Sender: 1, Route: 0, Epoch: 1, Name: s.name, Events: []string{"e", "f"}, Requests: []string{"m"}, Fresh: true},
-		wire.Subscribe{Sender: s.name, Event: "e"},
+		wire.Subscribe{Sender: s.name, Event: "e"}, wire.Subscribe{Sender: bait, Event: "**"},
 	)
 	if _, err := s.round(); err != nil {
 		s.leave()
 		return nil, fmt.Errorf("announcing itself: %w", err)
 	}
 	return s, nil
+}
+
+// prove answers a CHALLENGE.
+func (s *stranger) prove(who auth.Credential, h wire.Hello, challenge []byte) error {
+	proof, err := who.Prove(s.challenge(h, challenge))
+	if err == nil {
+		s.send(wire.Auth{Method: who.Method(), Proof: proof})
+	}
+	return err
+}
+
+// challenge is what a proof is made for.
+func (s *stranger) challenge(h wire.Hello, frame []byte) *auth.Challenge {
+	c := &auth.Challenge{Hello: sha256.Sum256(h.Append(nil)), Asked: sha256.Sum256(frame), Private: true}
+	c.Binding, _ = carrier.ChannelBindingOf(s.conn)
+	return c
 }
 
 func (s *stranger) leave() {
@@ -169,13 +202,23 @@ func (s *stranger) take(frame []byte, a *answer) (done bool) {
 		var e wire.Abort
 		_ = e.Decode(frame)
 		a.code, a.reason = e.Code, e.Reason
+	case wire.TypeWelcome:
+		return true // somebody who listens for a refusal has been let in
 	case wire.TypeConnect:
 		var e wire.Connect
 		if e.Decode(frame) == nil {
 			s.seen[e.Name], s.routes[e.Name] = e.Sender, e.Route
+			if !strings.HasPrefix(e.Name, "x/") && e.Name != string(nameOf(0)) {
+				a.leaked = fmt.Sprintf("that %s is there", e.Name)
+			}
 		}
 	case wire.TypeEvent:
-		a.leaked = fmt.Sprintf("an event: %x", frame)
+		_, route, _, err := wire.ParseEvent(frame)
+		if first, ok := s.routes[bait]; err != nil || !ok || route != first {
+			a.leaked = fmt.Sprintf("an event: %x", frame)
+		}
+		s.baited++
+		return false
 	case wire.TypeRequest:
 		var e wire.Request
 		if e.Decode(frame) == nil && strings.Contains(string(e.Payload), "honest") {

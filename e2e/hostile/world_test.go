@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,8 +17,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gosig/gosig/auth"
 	"github.com/gosig/gosig/carrier"
-	"github.com/gosig/gosig/carrier/certs/certstest"
+	"github.com/gosig/gosig/carrier/certs"
 	"github.com/gosig/gosig/carrier/dtls"
 	"github.com/gosig/gosig/carrier/mem"
 	"github.com/gosig/gosig/carrier/quic"
@@ -45,9 +47,11 @@ const (
 // world is a router on every carrier, with honest clients.
 type world struct {
 	t        testing.TB
-	srv      *router.ServerRouter
-	reg      *sig.Registry
-	carriers *carrier.Set
+	hub      hub
+	srv      *router.ServerRouter // nil: it is a process of its own
+	people   *people
+	network  *mem.Network
+	carriers *carrier.Set      // of strangers
 	addrs    map[string]string // by scheme, with what a client needs
 	schemes  []string
 	honest   []*honest
@@ -57,56 +61,125 @@ type world struct {
 	before   uint64    // bytes of heap when all were there
 }
 
+// hub is the router that strangers are let loose on.
+type hub interface {
+	// open is how many connections there are, and how many are to become some.
+	open() (connections, opening int)
+	failed() uint64 // handshakes
+	panics() uint64
+	describe() string
+	end()
+}
+
+// here is a router in the test's own process.
+type here struct {
+	t   testing.TB
+	srv *router.ServerRouter
+	reg *sig.Registry
+}
+
+func (h *here) open() (connections, opening int) {
+	return len(h.srv.Clients()), h.srv.Stats().Opening
+}
+func (h *here) failed() uint64 { return h.srv.Stats().HandshakesFailed }
+func (h *here) panics() uint64 { return h.srv.Stats().Panics }
+
+func (h *here) describe() string {
+	st := h.srv.Stats()
+	return fmt.Sprintf("%d connections, %d failed handshakes, %d of them for want of a proof, %d violations, %d denials, %d limits reached",
+		st.Connections, st.HandshakesFailed, st.AuthFailures, st.Violations, st.Denials, st.LimitHits)
+}
+
+func (h *here) end() {
+	assert.NoError(h.t, h.srv.Close())
+	assert.NoError(h.t, h.reg.Close())
+}
+
+// limitsFor are those of a stranger, whoever it is.
 func limitsFor(who router.ClientInfo) router.Limits {
-	if who.Name != "stranger" {
+	if strings.HasPrefix(who.Principal.ID, "honest/") || who.Name != "stranger" {
 		return router.Limits{}
 	}
-	return router.Limits{
+	limits := router.Limits{
 		Senders: strangerSenders, EventsPerSender: strangerEvents, Subscriptions: strangerPatterns,
 		PendingRequests: strangerPending, MaxFrame: strangerFrame, Nodes: 4,
 	}
+	if who.Principal.ID == "few" {
+		limits.ConnectionsPerID = 2
+	}
+	return limits
 }
 
+// newWorld is one in which whoever proves nothing is let in as a stranger.
 func newWorld(t testing.TB, clients int, schemes ...string) *world {
-	w := &world{t: t, addrs: map[string]string{}, schemes: schemes, stop: make(chan struct{})}
+	w := prepareWorld(t, clients, schemes...)
+	w.listenHere(true)
+	w.settle()
+	return w
+}
+
+// prepareWorld is one without a router yet.
+func prepareWorld(t testing.TB, clients int, schemes ...string) *world {
+	w := &world{t: t, addrs: map[string]string{}, schemes: schemes, stop: make(chan struct{}), network: mem.New()}
 	dir, err := os.MkdirTemp("", "hostile") // short enough for a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	ca := certstest.New(t, "CA")
-	cert, key := ca.Server()
-	keys := filepath.Join(dir, "keys.psk")
-	require.NoError(t, os.WriteFile(keys, []byte("device:000102030405060708090a0b0c0d0e0f\nhonest:f00102030405060708090a0b0c0d0e0f\n"), 0o600))
-	network := mem.New()
-	carriers := []carrier.Carrier{
-		network, tcp.New(&tcp.Options{CertFile: cert, KeyFile: key, Logger: silent}), quic.New(&quic.Options{CertFile: cert, KeyFile: key, Logger: silent}),
-		dtls.New(&dtls.Options{PSKFile: keys, Logger: silent}), ws.New(&ws.Options{CertFile: cert, KeyFile: key, Logger: silent}),
+	w.people = meet(t, dir, clients, schemes)
+	w.carriers, err = carrier.NewSet(w.clients("", "", "device")...)
+	require.NoError(t, err)
+	return w
+}
+
+// clients are the carriers of a client with a certificate, or a pre-shared key.
+func (w *world) clients(cert, key, psk string) []carrier.Carrier {
+	ca := w.people.ca.File
+	return []carrier.Carrier{
+		w.network, tcp.New(&tcp.Options{CAFile: ca, CertFile: cert, KeyFile: key, Logger: silent}),
+		quic.New(&quic.Options{CAFile: ca, CertFile: cert, KeyFile: key, Logger: silent}),
+		dtls.New(&dtls.Options{PSKFile: w.people.keys, PSKIdentity: psk, Logger: silent}), ws.New(&ws.Options{CAFile: ca, Logger: silent}),
 	}
-	w.reg = sig.New(&sig.Options{Name: "hub", OnWarning: func(sig.Warning) {}})
-	w.srv, err = router.NewServerRouter(w.reg, &router.ServerOptions{
+}
+
+// listenHere opens a router in this process.
+func (w *world) listenHere(anonymous bool) {
+	t, p := w.t, w.people
+	cert, key := p.ca.Server()
+	carriers := []carrier.Carrier{
+		w.network, tcp.New(&tcp.Options{CertFile: cert, KeyFile: key, CAFile: p.ca.File, ClientAuth: certs.Verify, Logger: silent}),
+		quic.New(&quic.Options{CertFile: cert, KeyFile: key, CAFile: p.ca.File, ClientAuth: certs.Verify, Logger: silent}),
+		dtls.New(&dtls.Options{PSKFile: p.keys, Logger: silent}), ws.New(&ws.Options{CertFile: cert, KeyFile: key, Logger: silent}),
+	}
+	reg := sig.New(&sig.Options{Name: "hub", OnWarning: func(sig.Warning) {}})
+	srv, err := router.NewServerRouter(reg, &router.ServerOptions{
 		Carriers: carriers, Codecs: []codec.Codec{cbor.New(), raw.New()}, Logger: silent, LimitsFor: limitsFor,
 		Limits: router.Limits{RoutesPerPeer: highestRoute, ConnectionsPerID: 1 << 14},
+		Access: router.AccessOptions{
+			Authenticator: p.store(t), Authorizer: p.policy(t, rules), AdmitAnonymous: anonymous, Identify: identify,
+			Audit: func(router.AuditRecord) {},
+		},
 	})
 	require.NoError(t, err)
-	w.carriers, err = carrier.NewSet(network, tcp.New(&tcp.Options{CAFile: ca.File, Logger: silent}), quic.New(&quic.Options{CAFile: ca.File, Logger: silent}),
-		dtls.New(&dtls.Options{PSKFile: keys, PSKIdentity: "device", Logger: silent}), ws.New(&ws.Options{CAFile: ca.File, Logger: silent}))
-	require.NoError(t, err)
-	for _, scheme := range schemes {
-		where := scheme + "://127.0.0.1:0"
-		switch scheme {
-		case "mem":
-			where = "mem://hub"
-		case "unix":
-			where = "unix://" + filepath.Join(dir, "s")
-		}
-		addr, err := w.srv.Listen(context.Background(), where)
+	w.srv, w.hub = srv, &here{t, srv, reg}
+	for _, scheme := range w.schemes {
+		w.addrs[scheme], err = srv.Listen(context.Background(), w.listenURL(scheme))
 		require.NoError(t, err)
-		w.addrs[scheme] = addr
 	}
-	for i := range clients {
-		w.honest = append(w.honest, w.settle(i, []carrier.Carrier{
-			network, tcp.New(&tcp.Options{CAFile: ca.File, Logger: silent}),
-			quic.New(&quic.Options{CAFile: ca.File, Logger: silent}), dtls.New(&dtls.Options{PSKFile: keys, PSKIdentity: "honest", Logger: silent}), ws.New(&ws.Options{CAFile: ca.File, Logger: silent}),
-		}))
+}
+
+func (w *world) listenURL(scheme string) string {
+	switch scheme {
+	case "mem":
+		return "mem://hub"
+	case "unix":
+		return "unix://" + filepath.Join(w.people.dir, "s")
+	}
+	return scheme + "://127.0.0.1:0"
+}
+
+// settle brings the honest in.
+func (w *world) settle() {
+	for i := range w.people.honest {
+		w.honest = append(w.honest, w.welcome(i))
 	}
 	for _, h := range w.honest {
 		h.begin(w)
@@ -115,8 +188,26 @@ func newWorld(t testing.TB, clients int, schemes ...string) *world {
 		w.wg.Go(func() { h.emit(w) }) // both end with w.stop
 		w.wg.Go(func() { h.ask(w) })
 	}
+	w.wg.Go(w.layBait) // ends with w.stop
 	w.before = heap()
-	return w
+}
+
+// layBait has the first of the honest say something that strangers may hear, behind
+// what they must not.
+func (w *world) layBait() {
+	sender, err := w.honest[0].reg.Connect(bait, sig.Spec{Events: []sig.Name{said, hushed}})
+	if err != nil {
+		w.honest[0].complain("cannot lay the bait: %v", err)
+		return
+	}
+	for w.goesOn(20 * time.Millisecond) {
+		for _, event := range []sig.Name{hushed, said} {
+			if err := sender.Emit(event, []byte(event)); err != nil {
+				w.honest[0].complain("%s: %v", event, err)
+				return
+			}
+		}
+	}
 }
 
 // honest is a client that emits and asks all the time, and hears its neighbour.
@@ -138,24 +229,25 @@ func (h *honest) complain(format string, args ...any) {
 	h.wrong.CompareAndSwap(nil, &text)
 }
 
-// home is where an honest client comes in: not by a socket of this host, where
-// strangers would be the same principal, and may take its names over.
-func (w *world) home(i int) string {
-	var homes []string
-	for _, s := range w.schemes {
-		if s != "unix" {
-			homes = append(homes, s)
-		}
-	}
-	return homes[i%len(homes)]
-}
-
-func (w *world) settle(i int, carriers []carrier.Carrier) *honest {
-	h := &honest{name: sig.Name(fmt.Sprintf("honest/%d", i))}
+// welcome brings one of the honest in.
+func (w *world) welcome(i int) *honest {
+	h := &honest{name: nameOf(i)}
 	h.reg = sig.New(&sig.Options{Name: string(h.name), OnWarning: func(sig.Warning) {}})
+	cert, key, home, psk := "", "", w.people.homes[i], ""
+	switch home {
+	case "tls", "quic":
+		cert = filepath.Join(w.people.ca.Dir, fmt.Sprintf("honest-%d.pem", i))
+		key = strings.TrimSuffix(cert, "pem") + "key"
+	case "dtls":
+		psk = fmt.Sprintf("honest/%d", i)
+	}
+	var creds []auth.Credential
+	if c := w.people.honest[i]; c != nil {
+		creds = append(creds, c)
+	}
 	var err error
-	h.cr, err = router.NewClientRouter(h.reg, []string{w.addrs[w.home(i)]}, &router.ClientOptions{
-		Carriers: carriers, Codecs: []codec.Codec{[]codec.Codec{cbor.New(), raw.New()}[i%2]}, Logger: silent,
+	h.cr, err = router.NewClientRouter(h.reg, []string{w.addrs[home]}, &router.ClientOptions{
+		Carriers: w.clients(cert, key, psk), Codecs: []codec.Codec{[]codec.Codec{cbor.New(), raw.New()}[i%2]}, Logger: silent, Credentials: creds,
 		OnState: func(st router.State) {
 			if st.Err != nil && h.emitted.Load() > 0 {
 				select {
@@ -289,7 +381,10 @@ func (w *world) end() {
 	t := w.t
 	t.Helper()
 	w.moves()
-	w.await("the strangers to be gone", func() bool { return len(w.srv.Clients()) == len(w.honest) && w.srv.Stats().Opening == 0 })
+	w.await("the strangers to be gone", func() bool {
+		connections, opening := w.hub.open()
+		return connections == len(w.honest) && opening == 0
+	})
 	close(w.stop)
 	w.wg.Wait()
 	var latest time.Duration
@@ -303,18 +398,16 @@ func (w *world) end() {
 	}
 	w.unharmed()
 	grown := int64(heap()) - int64(w.before)
-	st := w.srv.Stats()
 	t.Logf("honest: %d events, %d requests, none lost, the latest event took %v", events, requests, latest.Round(time.Millisecond))
-	t.Logf("router: %d connections, %d failed handshakes, %d violations, %d limits reached; heap %+d KiB", st.Connections, st.HandshakesFailed, st.Violations, st.LimitHits, grown>>10)
-	assert.Zero(t, st.Panics)
+	t.Logf("router: %s; heap %+d KiB", w.hub.describe(), grown>>10)
+	assert.Zero(t, w.hub.panics())
 	assert.Less(t, latest, 10*time.Second, "an honest client's event was late")
 	assert.Less(t, grown, int64(64<<20), "the router has grown")
 	for _, h := range w.honest {
 		assert.NoError(t, h.cr.Close())
 		assert.NoError(t, h.reg.Close())
 	}
-	assert.NoError(t, w.srv.Close())
-	assert.NoError(t, w.reg.Close())
+	w.hub.end()
 }
 
 func heap() uint64 {

@@ -79,6 +79,7 @@ tls = {cert = "lab/127.0.0.1.pem", key = "lab/127.0.0.1.key"}
 [[listen]]
 url = "dtls://127.0.0.1:0"
 psk_file = "keys.psk"
+[end]
 `)
 	do(0, "check", "gosig.toml")
 	do(0, "check", "gosig.toml", "-o", "json")

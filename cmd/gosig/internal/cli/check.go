@@ -71,6 +71,8 @@ func newCheck(a *app) *cobra.Command {
 			  principals = ["plant/*"]
 			  rate = 200              # a second
 
+			  [end]                   # the last line: nothing was cut off
+
 			  # policy.toml, to begin with
 			  [[group]]
 			  name = "operators"
@@ -131,9 +133,6 @@ func runCheck(a *app, f *checkFlags, file string) error {
 	c, err := config.Load(file)
 	if err != nil {
 		return err
-	}
-	if config.IsEmpty(data) {
-		return &config.Error{File: file, Text: "it says nothing at all: has it been cut off?"}
 	}
 	return f.print(a, file, c, c.Access())
 }

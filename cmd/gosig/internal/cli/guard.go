@@ -99,6 +99,14 @@ func (g *guard) identify(id carrier.Identity) acl.Principal {
 	return config.Plain(p)
 }
 
+// inGroups is a principal with the groups that the policy in force puts it in.
+func (g *guard) inGroups(p acl.Principal) acl.Principal {
+	if a := g.now.Load(); a != nil {
+		p.Groups = a.Policy().Groups(p)
+	}
+	return p
+}
+
 // begin says what is in force, once the router is there.
 func (g *guard) begin(sr *router.ServerRouter) {
 	g.sr = sr

@@ -141,7 +141,12 @@ func (s *server) start(ctx context.Context) error {
 
 // limitsFor are the limits that a client has for where it came in, or who it is.
 func (s *server) limitsFor(who router.ClientInfo) router.Limits {
-	return s.conf.Special(slices.Index(s.entrances, who.Listener), who.Principal.ID, who.Principal.Groups)
+	entrance := slices.Index(s.entrances, who.Listener)
+	if who.Codec == "" { // nobody yet: it is about the listener
+		return s.conf.Special(entrance, nil)
+	}
+	p := s.guard.inGroups(who.Principal)
+	return s.conf.Special(entrance, &p)
 }
 
 func (s *server) listen(ctx context.Context, l config.Listener) (carrier.Listener, error) {

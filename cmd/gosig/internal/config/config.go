@@ -3,7 +3,9 @@
 // The file is TOML and read strictly: an unknown key, a value of the wrong
 // kind and a listener that could not work are errors, each with its file and
 // line, and nothing of such a file is used. A file that says less than it
-// seems to say is worse than none.
+// seems to say is worse than none. Its last line is [end], so that one which was
+// cut off, on whichever byte, is refused: what it no longer says would be a policy,
+// or a limit, that is not in force.
 //
 //	c, err := config.Load("gosig.toml")
 package config
@@ -74,8 +76,7 @@ func (c *Config) UsePolicy(path string) (err error) {
 	return err
 }
 
-// Here announces a policy in the same file. It stands above all tables, so that a
-// file which was cut off below it does not count as one without a policy.
+// Here announces a policy in the same file.
 const Here = "here"
 
 // Access is the policy of the file, or nil if it has none.
@@ -197,7 +198,21 @@ func Parse(file string, data []byte) (*Config, error) {
 	if err := c.parsePolicy(file, data); err != nil {
 		return nil, err
 	}
+	k := &checker{file: file, lines: indexLines(data)}
+	k.whole("the file", c.End, data)
+	if err := k.err(); err != nil {
+		return nil, err
+	}
 	return c, nil
+}
+
+// whole sees to it that a file ends with its table [end]: what is its name in errors.
+func (k *checker) whole(what string, end *struct{}, data []byte) {
+	if end == nil {
+		k.fail("end", "%s does not end with a line [end]: has the file been cut off? Write [end] as its last line", what)
+	} else if keys := topKeys(data); keys[len(keys)-1] != endKey {
+		k.fail("end", "[end] must be the last line of the file: something stands below it")
+	}
 }
 
 // parsePolicy compiles the policy that stands in the file itself, if it is said to
@@ -205,7 +220,7 @@ func Parse(file string, data []byte) (*Config, error) {
 func (c *Config) parsePolicy(file string, data []byte) (err error) {
 	first := ""
 	for _, key := range topKeys(data) {
-		if slices.Contains(policyKeys, key) {
+		if key != endKey && slices.Contains(policyKeys, key) {
 			first = key
 			break
 		}

@@ -49,6 +49,8 @@ tls = {ca = "/etc/ca.pem"}
 psk_file = "my.psk"
 psk_identity = "edge-1"
 return = "30s"
+
+[end]
 `))
 	require.NoError(t, err)
 	assert.Equal(t, "plant", c.Name)
@@ -110,6 +112,9 @@ func TestParseBadSaysWhere(t *testing.T) {
 		{"uplink tls without effect", "[uplink]\nurls = [\"tcp://a:1\"]\ntls = {ca = \"x\"}\n", `f:3: none of the urls is one of tls://`},
 		{"uplink return without effect", "[uplink]\nurls = [\"tcp://a:1\"]\nreturn = \"30s\"\n", `f:3: there is one url: return would have no effect`},
 		{"uplink return without unit", "[uplink]\nurls = [\"tcp://a:1\", \"tcp://b:1\"]\nreturn = \"30\"\n", `f:3: uplink.return: "30" is no duration`},
+		{"no end", "name = \"a\"\n", `f: the file does not end with a line [end]: has the file been cut off?`},
+		{"not the last", "[end]\n[log]\nlevel = \"debug\"\n", `f:1: [end] must be the last line`},
+		{"end with content", "[end]\nname = \"a\"\n", `f:2: unknown key "end.name"`},
 		{"uplink half a certificate", "[uplink]\nurls = [\"tls://a:1\"]\ntls.cert = \"x\"\n", `tls.cert and tls.key go together`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -129,7 +134,7 @@ func TestEveryMistakeIsReported(t *testing.T) {
 func TestLoadResolvesFilesFromItsOwnFolder(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "gosig.toml")
-	text := "[[listen]]\nurl = \"tls://a:1\"\ntls = {cert = \"c.pem\", key = \"/k.pem\"}\n"
+	text := "[[listen]]\nurl = \"tls://a:1\"\ntls = {cert = \"c.pem\", key = \"/k.pem\"}\n[end]\n"
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	_, err := Load(path)
 	require.ErrorIs(t, err, ErrInvalid)
@@ -145,7 +150,7 @@ func TestFilesOfKeysAreRead(t *testing.T) {
 	path := filepath.Join(dir, "gosig.toml")
 	load := func(keys string) error {
 		text := "[[listen]]\nurl = \"dtls://a:1\"\npsk_file = \"my.psk\"\n" +
-			"[uplink]\nurls = [\"dtls://b:1\"]\npsk_file = \"my.psk\"\npsk_identity = \"press-1\"\n"
+			"[uplink]\nurls = [\"dtls://b:1\"]\npsk_file = \"my.psk\"\npsk_identity = \"press-1\"\n[end]\n"
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "my.psk"), []byte(keys), 0o600))
 		_, err := Load(path)
@@ -176,7 +181,7 @@ func TestSizeIsReadAsItIsWritten(t *testing.T) {
 }
 
 func TestLimitsAreHandedOverAndDefaultsMarked(t *testing.T) {
-	c, err := Parse("f", []byte("[limits]\nframe = \"64KiB\"\nconnections = 10\nkeepalive = \"1s\"\n"))
+	c, err := Parse("f", []byte("[limits]\nframe = \"64KiB\"\nconnections = 10\nkeepalive = \"1s\"\n[end]\n"))
 	require.NoError(t, err)
 	assert.Equal(t, router.Limits{MaxFrame: 64 << 10, Connections: 10, Keepalive: time.Second}, c.Limits.Router())
 
@@ -204,6 +209,7 @@ func TestEveryLimitOfTheRouterCanBeSet(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("name = \"a\"\n[[listen]]\nurl = \"tcp://a:1\"\n[listen.tls]\ncert=\"x\"\n"))
 	f.Add([]byte("[uplink]\nurls = [\"tls://a:1\"]\ntls.ca = \"x\"\n[limits]\nframe = \"1MiB\"\n"))
+	f.Add([]byte("name = \"a\"\n[limits]\nframe = \"1MiB\"\n[end]\n"))
 	f.Add([]byte("a.b.c = 1\n[[a]]\n[[a.b]]\n[a.b.c]\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("f", data)

@@ -8,6 +8,7 @@ import (
 	"github.com/gosig/gosig/auth"
 	"github.com/gosig/gosig/carrier/certs"
 	"github.com/gosig/gosig/carrier/dtls"
+	"github.com/gosig/gosig/carrier/serial"
 	"github.com/gosig/gosig/sig"
 )
 
@@ -20,6 +21,7 @@ type Identity struct {
 	Certificate string `toml:"certificate"` // the URI or DNS name in a certificate: "sig:plant/press"
 	PSK         string `toml:"psk"`         // the identity of a pre-shared key
 	User        string `toml:"user"`        // of a unix socket: "uid:1000"
+	Serial      string `toml:"serial"`      // the path of a serial port: "/dev/serial/by-id/usb-press"
 }
 
 // unixMethod is what carriers call the proof by a unix socket.
@@ -31,7 +33,7 @@ type proved struct{ method, name string }
 // proofs are what an identity names; there must be one.
 func (i *Identity) proofs() []proved {
 	var all []proved
-	for _, p := range []proved{{certs.Method, i.Certificate}, {dtls.Method, i.PSK}, {unixMethod, i.User}} {
+	for _, p := range []proved{{certs.Method, i.Certificate}, {dtls.Method, i.PSK}, {unixMethod, i.User}, {serial.Method, i.Serial}} {
 		if p.name != "" {
 			all = append(all, p)
 		}
@@ -78,7 +80,7 @@ func (k *checker) identities(all []Identity) map[proved]Identity {
 		}
 		proofs := i.proofs()
 		if len(proofs) != 1 {
-			fail("", "set exactly one of certificate, psk and user, to what the carrier proves")
+			fail("", "set exactly one of certificate, psk, user and serial, to what the carrier proves")
 			continue
 		}
 		if other, ok := names[proofs[0]]; ok {

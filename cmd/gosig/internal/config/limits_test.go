@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gosig/gosig/acl"
 	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/router"
 	"github.com/gosig/gosig/sig"
@@ -94,13 +95,18 @@ burst = 11
 principals = ["plant/press"]
 rate = 12
 keepalive = "30s"
+[[limits_for]]
+principals = ["{anonymous}"]
+rate = 5
+[end]
 `))
 	require.NoError(t, err)
 	here := router.Limits{Rate: 100, Senders: 5, Connections: 7}
-	assert.Equal(t, router.Limits{}, c.Special(0, "", nil))
-	assert.Equal(t, here, c.Special(1, "", nil))
-	assert.Equal(t, here, c.Special(1, "other", nil))
-	assert.Equal(t, router.Limits{Rate: 10, Burst: 11}, c.Special(0, "plant/saw", nil))
-	assert.Equal(t, router.Limits{Rate: 10, Burst: 11, Senders: 5, Connections: 7}, c.Special(1, "other", []string{"sensor"}))
-	assert.Equal(t, router.Limits{Rate: 12, Burst: 11, Keepalive: 30 * time.Second}, c.Special(-1, "plant/press", nil))
+	assert.Equal(t, router.Limits{}, c.Special(0, nil))
+	assert.Equal(t, here, c.Special(1, nil), "as long as nobody knows who it is")
+	assert.Equal(t, router.Limits{Rate: 5}, c.Special(0, &acl.Principal{}), "the anonymous")
+	assert.Equal(t, here, c.Special(1, &acl.Principal{ID: "other"}))
+	assert.Equal(t, router.Limits{Rate: 10, Burst: 11}, c.Special(0, &acl.Principal{ID: "plant/saw"}))
+	assert.Equal(t, router.Limits{Rate: 10, Burst: 11, Senders: 5, Connections: 7}, c.Special(1, &acl.Principal{ID: "other", Groups: []string{"sensor"}}))
+	assert.Equal(t, router.Limits{Rate: 12, Burst: 11, Keepalive: 30 * time.Second}, c.Special(-1, &acl.Principal{ID: "plant/press"}))
 }

@@ -32,6 +32,9 @@ type Policy struct {
 // policyKeys are the keys of a policy at the top of a file.
 var policyKeys = keysOf[Policy]()
 
+// endKey is that of the last line, of a policy and of a configuration.
+const endKey = "end"
+
 // LoadPolicy reads a file that is a policy and nothing else.
 func LoadPolicy(path string) (*Access, error) {
 	data, err := os.ReadFile(path)
@@ -58,9 +61,6 @@ func IsPolicy(data []byte) bool {
 	return len(keys) > 0 && !slices.ContainsFunc(keys, func(k string) bool { return !slices.Contains(policyKeys, k) })
 }
 
-// IsEmpty reports whether a file has no key at all.
-func IsEmpty(data []byte) bool { return len(topKeys(data)) == 0 }
-
 // compile checks everything that can be without running the cases.
 func (p *Policy) compile(file string, data []byte) (*Access, error) {
 	k := &checker{file: file, lines: indexLines(data)}
@@ -75,11 +75,7 @@ func (p *Policy) compile(file string, data []byte) (*Access, error) {
 	a.names = k.identities(p.Identities)
 	a.store = k.credentials(p.Credentials)
 	a.named = p.named()
-	if keys := topKeys(data); p.End == nil {
-		k.fail("end", "the policy does not end with a line [end]: has the file been cut off? Write [end] as its last line")
-	} else if keys[len(keys)-1] != "end" {
-		k.fail("end", "[end] must be the last line of the file: something stands below it")
-	}
+	k.whole("the policy", p.End, data)
 	if err := k.err(); err != nil {
 		return nil, err
 	}

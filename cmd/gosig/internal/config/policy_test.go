@@ -47,6 +47,10 @@ groups = ["admins"]
 id = "plant/saw"
 certificate = "saw.example"
 
+[[identity]]
+id = "plant/lathe"
+serial = "/dev/serial/by-id/usb-lathe"
+
 [[credential]]
 id = "ops/bob"
 token = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -77,7 +81,7 @@ func TestPolicyOfItsOwnFile(t *testing.T) {
 	a, err := ParsePolicy("p.toml", []byte(policyText))
 	require.NoError(t, err)
 	require.NoError(t, a.Check())
-	assert.Equal(t, "p.toml:41", a.RuleAt(3))
+	assert.Equal(t, "p.toml:45", a.RuleAt(3))
 	assert.Empty(t, a.RuleAt(4))
 	d, _ := a.Policy().For(a.Principal(acl.Principal{ID: "sig:ops/anna", Method: "tls"})).Subscribe(pattern("keys/a"))
 	assert.Equal(t, "no keys", d.Label)
@@ -90,10 +94,10 @@ func TestPolicyInTheConfiguration(t *testing.T) {
 	c, err := Parse("c.toml", []byte(text))
 	require.NoError(t, err)
 	require.NotNil(t, c.Access())
-	assert.Equal(t, "c.toml:47", c.Access().RuleAt(3))
+	assert.Equal(t, "c.toml:51", c.Access().RuleAt(3))
 	assert.False(t, IsPolicy([]byte(text)))
 
-	c, err = Parse("c.toml", []byte("name = \"plant\"\n"))
+	c, err = Parse("c.toml", []byte("name = \"plant\"\n[end]\n"))
 	require.NoError(t, err)
 	assert.Nil(t, c.Access(), "no policy is none, not an empty one")
 }
@@ -101,7 +105,7 @@ func TestPolicyInTheConfiguration(t *testing.T) {
 func TestPolicyNamedByTheConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	file, policy := filepath.Join(dir, "gosig.toml"), filepath.Join(dir, "p.toml")
-	require.NoError(t, os.WriteFile(file, []byte("policy = \"p.toml\"\n"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("policy = \"p.toml\"\n[end]\n"), 0o600))
 	_, err := Load(file)
 	assert.ErrorIs(t, err, os.ErrNotExist, "a policy that is missing is no policy that allows everything")
 	require.NoError(t, os.WriteFile(policy, nil, 0o600))
@@ -125,13 +129,35 @@ func TestPolicyCutOffAnywhereIsRefused(t *testing.T) {
 			require.NoError(t, err, "only a newline is missing")
 		}
 	}
-	text := "name = \"plant\"\npolicy = \"here\"\ndrain = \"3s\"\n\n[[listen]]\nurl = \"tcp://127.0.0.1:1\"\n\n" + policyText
-	end = strings.Index(text, "[end]") + len("[end]")
-	for n := range end {
-		c, err := Parse("c", []byte(text[:n]))
-		if err == nil {
-			require.Empty(t, c.Listen, "cut off at byte %d it listens and has no policy:\n%s", n, text[:n])
-		}
+}
+
+// TestConfigurationCutOffAnywhereIsRefused: with the policy in it, named by it, or
+// neither, and wherever policy stands. What was cut off may be the policy, and
+// --listen would let everybody in.
+func TestConfigurationCutOffAnywhereIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "p.toml"), []byte(policyText), 0o600))
+	const tables = "\n[[listen]]\nurl = \"tcp://127.0.0.1:1\"\nlimits = {rate = 10}\n\n[limits]\nframe = \"64KiB\"\n\n[[limits_for]]\nprincipals = [\"a\"]\nrate = 10\n\n"
+	for name, text := range map[string]string{
+		"here":       "name = \"plant\"\npolicy = \"here\"\ndrain = \"3s\"\n" + tables + policyText,
+		"named":      "name = \"plant\"\ndrain = \"3s\"\npolicy = \"p.toml\"\n" + tables + "[end]\n",
+		"no policy":  "name = \"plant\"\n" + tables + "[end]\n",
+		"end inline": "name = \"plant\"\ndrain = \"3s\"\nend = {}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(dir, "gosig.toml")
+			end := len(strings.TrimSuffix(text, "\n"))
+			for n := range len(text) {
+				require.NoError(t, os.WriteFile(path, []byte(text[:n]), 0o600))
+				c, err := Load(path)
+				if n < end {
+					require.Error(t, err, "cut off at byte %d:\n%s", n, text[:n])
+					require.Nil(t, c)
+				} else {
+					require.NoError(t, err, "only a newline is missing")
+				}
+			}
+		})
 	}
 }
 
@@ -153,7 +179,7 @@ func TestPolicyMistakesSayWhere(t *testing.T) {
 		{"empty pattern", "[[rule]]\nallow = [\"emit\"]\nprincipals = [\"a\"]\nname = \"**\"\nsender = \"\"\n[end]\n", `p:5: rule 1: sender: it is missing`},
 		{"missing pattern", "\n[[rule]]\nallow = [\"emit\"]\nprincipals = [\"a\"]\nname = \"**\"\n[end]\n", `p:2: rule 1: sender: it is missing`},
 		{"identity without id", "[[identity]]\npsk = \"a\"\n[end]\n", `p:1: identity 1: id: it must have`},
-		{"identity of nobody", "[[identity]]\nid = \"a\"\n[end]\n", `p:1: identity 1: set exactly one of certificate, psk and user`},
+		{"identity of nobody", "[[identity]]\nid = \"a\"\n[end]\n", `p:1: identity 1: set exactly one of certificate, psk, user and serial`},
 		{"identity of two", "[[identity]]\nid = \"a\"\npsk = \"b\"\nuser = \"uid:1\"\n[end]\n", `p:1: identity 1: set exactly one`},
 		{"identity twice", "[[identity]]\nid = \"a\"\npsk = \"p\"\n[[identity]]\nid = \"b\"\npsk = \"p\"\n[end]\n", `p:4: identity 2: "p" is mapped to "a" already`},
 		{"group of an identity", "[[identity]]\nid = \"a\"\npsk = \"p\"\ngroups = [\"x/y\"]\n[end]\n", `p:4: identity 1: groups: "x/y" is no name of a group`},
@@ -191,7 +217,7 @@ func TestPolicyMistakesOfAConfiguration(t *testing.T) {
 func TestExpectationsThatFailSayWhere(t *testing.T) {
 	a, err := ParsePolicy("p.toml", []byte(strings.Replace(policyText, "deny = [\"subscribe\"]\nsender = \"**\"\nname = \"keys/*\"", "allow = [\"subscribe\"]\nsender = \"**\"\nname = \"keys/*\"", 1)))
 	require.NoError(t, err)
-	assert.EqualError(t, a.Check(), `p.toml:48: expect 1: subscribe ** keys/*: denied: rule 3 "no keys" denies it; want it allowed by rule "no keys"`)
+	assert.EqualError(t, a.Check(), `p.toml:52: expect 1: subscribe ** keys/*: denied: rule 3 "no keys" denies it; want it allowed by rule "no keys"`)
 	assert.ErrorIs(t, a.Check(), ErrInvalid)
 }
 
@@ -213,6 +239,9 @@ func TestWhoSomebodyIs(t *testing.T) {
 		{"dtls-psk", "sig:ops/anna", "sig:ops/anna", nil},
 		{"unix-peercred", "uid:0", "ops/root", []string{"admins"}},
 		{"unix-peercred", "uid:1", "uid:1", nil},
+		{"serial-port", "/dev/serial/by-id/usb-lathe", "plant/lathe", nil},
+		{"serial-port", "/dev/ttyUSB0", "/dev/ttyUSB0", nil},
+		{"tls", "/dev/serial/by-id/usb-lathe", "/dev/serial/by-id/usb-lathe", nil},
 		{"", "", "", nil},
 	} {
 		got := a.Principal(acl.Principal{ID: row.proved, Method: row.method})

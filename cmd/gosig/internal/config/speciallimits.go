@@ -9,31 +9,28 @@ import (
 
 // SpecialLimits are limits for some clients.
 type SpecialLimits struct {
-	// Principals are identities, as a rule of a policy names them: "plant/*".
+	// Principals are identities, as a rule of a policy names them: "plant/*",
+	// "{anonymous}".
 	Principals []string `toml:"principals"`
 	// Groups are those that a policy, or whoever proved the identity, puts it in.
 	Groups []string `toml:"groups"`
 	Limits
 }
 
-// covers reports whether they are for a client. groups are all that it is in.
-func (s *SpecialLimits) covers(id string, groups []string) bool {
-	return acl.Covers(s.Principals, s.Groups, id, groups)
-}
-
 // Special returns the limits of a client that came in by the listener with
 // number i, -1 if that is none of this configuration's, where they are not those
-// of [Config.Limits]. id is "" as long as nobody knows who it is.
-func (c *Config) Special(i int, id string, groups []string) router.Limits {
+// of [Config.Limits]. who has all groups that it is in; nil: nobody knows yet who
+// it is.
+func (c *Config) Special(i int, who *acl.Principal) router.Limits {
 	var r router.Limits
 	if i >= 0 && i < len(c.Listen) {
 		r = c.Listen[i].Limits.Router()
 	}
-	if id == "" {
+	if who == nil {
 		return r
 	}
 	for j := range c.LimitsFor {
-		if s := &c.LimitsFor[j]; s.covers(id, groups) {
+		if s := &c.LimitsFor[j]; acl.Covers(s.Principals, s.Groups, who.ID, who.Groups) {
 			r = r.With(s.Limits.Router())
 		}
 	}
