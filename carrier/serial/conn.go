@@ -18,6 +18,7 @@ type conn struct {
 	name string // "serial:///dev/ttyUSB0"
 
 	avail  chan struct{}      // capacity 1: a frame has come; never closed
+	gram   chan struct{}      // capacity 1: a datagram has come; never closed
 	room   chan struct{}      // capacity 1: the link has room for a Send that waits; never closed
 	opened chan struct{}      // closed when the session has begun
 	done   chan struct{}      // closed when it has ended, err says why
@@ -27,6 +28,7 @@ type conn struct {
 
 	// Guarded by port.mu.
 	in     inbox
+	grams  [][]byte  // that have come
 	peer   link.Peer // once opened is closed
 	limit  int       // of a frame
 	wants  bool      // a Send waits for room
@@ -38,7 +40,7 @@ type conn struct {
 func newConn(p *port) *conn {
 	return &conn{
 		port: p, name: "serial://" + slashed(p.set.line.Path), limit: min(carrier.DefaultMaxFrame, p.set.maxMessage),
-		avail: make(chan struct{}, 1), room: make(chan struct{}, 1),
+		avail: make(chan struct{}, 1), gram: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		opened: make(chan struct{}), done: make(chan struct{}), shut: make(chan struct{}), pong: make(chan time.Duration, 1), gone: make(chan struct{}),
 	}
 }

@@ -215,6 +215,7 @@ func (p *port) look(now time.Duration) {
 func (p *port) settle() {
 	for {
 		p.take(false)
+		p.takeDatagrams()
 		ev, ok := p.m.Event()
 		if !ok {
 			break

@@ -197,6 +197,7 @@ func (c *Carrier) Listen(ctx context.Context, addr *url.URL) (carrier.Listener, 
 func (s *settings) linkOptions(role link.Role, nonce uint32) *link.Options {
 	o := &link.Options{
 		Nonce: nonce, Role: role, MTU: s.mtu, Window: s.window, MaxMessage: s.maxMessage, Keepalive: s.keepalive,
+		Datagrams: sentDatagrams,
 	}
 	if s.paced {
 		o.Baud, o.Ahead = s.line.Baud*10/s.line.bitsPerByte(), ahead
