@@ -90,6 +90,7 @@ func (s *session) withdraw(reason string) *barrier {
 	defer l.mu.Unlock()
 	for _, a := range l.inOrder() {
 		if a.numbered {
+			s.sendEarlyLocked(a, nil)
 			s.controlLocked(wire.Disconnect{Sender: a.info.number, Code: wire.CodeConnectionLost, Reason: reason}.Append(nil))
 			a.numbered = false
 		}

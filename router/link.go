@@ -75,6 +75,7 @@ type announced struct {
 	// withdrawn: it was taken back on this connection, and what the peer returns of
 	// it may be of before.
 	withdrawn bool
+	early     early // what waits for the answer to its CONNECT
 }
 
 func newLink(n *node, role wire.Role, limits Limits, codecs []codec.Codec, log *slog.Logger, stats *counters) *link {
@@ -209,6 +210,7 @@ func (l *link) SenderDisconnected(s *sig.Sender, reason string) {
 	switch {
 	case l.sess != nil && !a.numbered:
 	case l.sess != nil:
+		l.sess.sendEarlyLocked(a, nil)
 		l.sess.controlLocked(disconnectFrame(a, reason))
 		l.askedLocked(l.role == wire.RoleClient) // a barrier tells that the name is free
 	case l.role == wire.RoleClient && !l.closed && l.offline.has(a):
@@ -385,6 +387,7 @@ func (s *session) announceLocked(a *announced, fresh bool) {
 	}
 	s.lossyLocked(a)
 	s.controlLocked(frame)
+	s.awaitAnswerLocked(a)
 	if fresh && s.link.role == wire.RoleClient {
 		s.beginFreshLocked(a)
 	}

@@ -306,6 +306,11 @@ func (s *session) onConnected(e *wire.Connected) error {
 		}
 		want[i] = true
 	}
+	l.mu.Lock()
+	if l.sess == s {
+		s.sendEarlyLocked(a, want)
+	}
+	l.mu.Unlock()
 	for i, or := range a.routes {
 		or.askedFor(want[i])
 		l.bridge.Want(or.rt, want[i])

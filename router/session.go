@@ -206,6 +206,7 @@ const partingTime = time.Second
 // is queued is written, and the peer is told. ctx bounds it all.
 func (s *session) goodbye(ctx context.Context, reason string) {
 	s.requests.quiet(ctx, s.ctx)
+	s.sendAllEarly()
 	_ = s.drained(ctx) // out of time or connection: so be it
 	s.part(wire.Goodbye{Code: wire.CodeOK, Reason: bounded(reason)}.Append(nil))
 	wait, cancel := context.WithTimeout(ctx, lingerTime)

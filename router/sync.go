@@ -128,6 +128,7 @@ func (s *session) sendSyncLocked() {
 // barrier asks the peer to answer once everything sent so far is in force.
 func (s *session) barrier(ctx context.Context) error {
 	l := s.link
+	s.sendAllEarly()
 	b := &barrier{} // of a connection that is over: never answered
 	l.mu.Lock()
 	if l.sess == s {

@@ -85,6 +85,9 @@ func (s *session) push(or *outRoute, em *sig.Emission) (done bool, err error) {
 	if !or.of.known.Load() {
 		return true, nil // not announced there: too large, which was logged, or not its business
 	}
+	if s.keepEarlyLocked(or, held || err != nil, payload) {
+		return true, nil
+	}
 	s.startRouteLocked(or, or.number)
 	if err != nil && s.numbers(or) {
 		s.tailLocked(or, or.number)
