@@ -194,6 +194,10 @@ func (w *watch) failed(s router.State) {
 		w.lost = true
 		return
 	}
+	if sig.CodeOf(s.Err) == sig.CodeClosed { // whoever answered asks to be called again
+		w.notice("%v; connecting again", s.Err)
+		return
+	}
 	w.failures++
 	w.last = errors.Join(w.last, unreachable(s.Address, s.Err))
 	if w.failures < len(w.addrs) {
