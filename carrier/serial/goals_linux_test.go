@@ -53,6 +53,8 @@ func newBench(t testing.TB, opts serial.Options, line linesim.LineOptions) *benc
 	}
 	opts.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	server, client := opts, opts
+	b.serverPort.drained = func() { b.awaitSent(linesim.B) }
+	b.clientPort.drained = func() { b.awaitSent(linesim.A) }
 	server.Open, client.Open = b.serverPort.open, b.clientPort.open
 	b.server, b.client = serial.New(&server), serial.New(&client)
 	return b
@@ -91,12 +93,17 @@ func (b *bench) connect() (server, client carrier.Conn) {
 
 // lastPort opens ports, and knows the last one.
 type lastPort struct {
+	drained func() // returns when what was written to the last one has left it
+
 	mu     sync.Mutex
 	port   io.ReadWriteCloser
 	spoken time.Time // when the first byte was written to it
 }
 
+// open waits for the line first: nothing boots faster than its UART sends the last
+// bytes, and a simulated one may be late.
 func (l *lastPort) open(ctx context.Context, line serial.Line) (io.ReadWriteCloser, error) {
+	l.drained()
 	rwc, err := serial.OpenPort(ctx, line)
 	if err != nil {
 		return nil, err

@@ -171,6 +171,25 @@ func (l *Line) Stats(e End) LineStats {
 	return s
 }
 
+// Quiet reports whether nothing is on its way to an end, nor waits to be sent there.
+func (l *Line) Quiet(toward End) bool {
+	from := &l.ends[toward.Other()]
+	from.mu.Lock()
+	rwc := from.rwc
+	from.mu.Unlock()
+	if p, ok := rwc.(interface{ Unsent() int }); ok && p.Unsent() > 0 {
+		return false
+	}
+	d := l.dirs[toward]
+	if !d.turn.TryLock() { // somebody has some in hand
+		return false
+	}
+	defer d.turn.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.queued == 0
+}
+
 // Close closes what is attached and waits until everything has ended. It is
 // safe to call again.
 func (l *Line) Close() error {

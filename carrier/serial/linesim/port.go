@@ -150,6 +150,16 @@ func (p *Port) Baud() int {
 	return speedOf(master)
 }
 
+// Unsent returns how many bytes a program has written to the port that have not left
+// it: a UART's send buffer.
+func (p *Port) Unsent() int {
+	master, _, err := p.current()
+	if err != nil || master == nil {
+		return 0
+	}
+	return unread(master)
+}
+
 // current returns the terminal, or what tells when there is one.
 func (p *Port) current() (*os.File, <-chan struct{}, error) {
 	p.mu.Lock()

@@ -108,6 +108,15 @@ func hungUp(master *os.File) bool {
 	return err != nil || ask.revents&pollHUP != 0
 }
 
+// unread returns how many bytes a program has written that nobody has read.
+func unread(master *os.File) int {
+	var n int32
+	if err := ioctl(master, syscall.TIOCINQ, unsafe.Pointer(&n)); err != nil {
+		return 0
+	}
+	return int(n)
+}
+
 // speeds are the codes of a terminal's usual ones.
 var speeds = map[uint32]int{
 	syscall.B1200: 1200, syscall.B2400: 2400, syscall.B4800: 4800, syscall.B9600: 9600,
