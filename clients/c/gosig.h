@@ -122,6 +122,11 @@ enum {
 
 typedef struct gosig gosig;
 
+/* gosig_node is how the client links what the application hands over. */
+typedef struct gosig_node {
+	struct gosig_node *next;
+} gosig_node;
+
 /* ---- the port ---------------------------------------------------------------- */
 
 /* gosig_port is what the client needs of the board. No function waits. */
@@ -169,23 +174,23 @@ typedef struct gosig_signal {
 /* gosig_subscription says what is to be heard. In the patterns "*" is one segment
  * and "**" any number of them: {"kitchen", "temp"}, {"**", "temp"}, {"**", "#connect"}. */
 typedef struct gosig_subscription {
+	gosig_node node; /* own */
 	const char *sender;
 	const char *event;
 	void (*handle)(gosig *g, const gosig_signal *signal, void *context);
 	void *context;
 	/* own */
-	struct gosig_subscription *next;
 	bool active, asked;
 } gosig_subscription;
 
 /* gosig_peer is a sender elsewhere that this device asks, or looks out for. */
 typedef struct gosig_peer {
+	gosig_node node; /* own */
 	const char *name;
 	/* Says that it has come or gone; may be NULL. */
 	void (*changed)(gosig *g, struct gosig_peer *peer, void *context);
 	void *context;
 	/* own; here may be read */
-	struct gosig_peer *next;
 	uint32_t number;
 	bool here;
 } gosig_peer;
@@ -201,14 +206,13 @@ typedef struct gosig_reply {
 
 /* gosig_call is a request of ours under way. */
 typedef struct gosig_call {
+	gosig_node node; /* own */
 	/* Called once, unless gosig_request failed. */
 	void (*done)(gosig *g, const gosig_reply *reply, void *context);
 	void *context;
 	/* own */
-	struct gosig_call *next;
 	const gosig_peer *peer;
-	uint64_t id;
-	uint32_t begun, timeout;
+	uint32_t id, begun, timeout;
 } gosig_call;
 
 /* ---- senders ------------------------------------------------------------------ */
@@ -247,6 +251,7 @@ typedef struct gosig_event {
 
 /* gosig_sender is an endpoint with a name, and what it emits and answers. */
 typedef struct gosig_sender {
+	gosig_node node; /* own */
 	const char *name;
 	gosig_event *events;
 	size_t event_count;
@@ -259,11 +264,10 @@ typedef struct gosig_sender {
 	void (*ended)(gosig *g, struct gosig_sender *sender, uint16_t code, const char *text);
 	void *context; /* of any, and for ended */
 	/* own */
-	struct gosig_sender *next;
 	uint32_t epoch[2];
 	uint32_t number, route;
 	uint16_t told; /* 0: not announced; 1: it is, 2: and its first event, and so on */
-	bool active;
+	bool active, connected; /* connected: the router has answered */
 } gosig_sender;
 
 /* ---- the client --------------------------------------------------------------- */
@@ -394,92 +398,7 @@ bool gosig_skip(gosig_reader *r); /* over one value, with all that is in it */
 /* gosig_valid reports whether a payload is one whole value. */
 bool gosig_valid(const void *data, size_t size);
 
-/* ---- own: nothing below is for the application ---------------------------------- */
-
-/* A frame on its way. */
-typedef struct gosig_sent {
-	uint16_t offset, size, stamp;
-	bool arrived, lost;
-} gosig_sent;
-
-/* What a frame can become on the line: header, bitmap, CRC, COBS. */
-#define GOSIG_FRAME_COBS (GOSIG_MTU + 10 + (GOSIG_MTU + 10) / 254 + 1)
-
-/* One end of a line, docs/serial-link.md. */
-typedef struct gosig_link {
-	/* What is used most comes first: its address is the shortest. */
-	bool open, ack_soon, ack_now, answer, ping, hint_set, inside, overlong;
-	bool closed, syn_now, syn_soon;
-	uint8_t una, next, edge, window;    /* sending */
-	uint8_t first, want, seen, granted; /* receiving */
-	uint8_t sid, peer_id;
-	uint8_t event, reason; /* GOSIG_LINK_..., not taken yet */
-	uint8_t level, retries, settled, rst;
-	uint8_t length_size;
-
-	uint16_t head, size, in_frames; /* of the ring */
-	uint16_t lost, stamp, arrived;  /* frames marked lost, counts of transmissions */
-	uint16_t in_size, out_size, out_done;
-	uint16_t used; /* bytes taken of the oldest slot */
-	uint16_t mtu;
-
-	uint32_t now; /* what the caller said last */
-	uint32_t heard, pinged, timer, progress, hint, syn_last; /* times */
-	uint32_t nonce, theirs, rst_nonce, refused;
-	uint32_t left, length, max_message;
-	uint32_t keepalive, frame_time, loss;
-
-	gosig_sent frames[GOSIG_TX_WINDOW];  /* by number */
-	uint16_t slot_size[GOSIG_RX_WINDOW]; /* 0xffff: empty */
-	uint8_t in[GOSIG_FRAME_COBS];        /* since the last zero */
-	uint8_t out[GOSIG_FRAME_COBS + 2];   /* the frame that is being written */
-	uint8_t slots[GOSIG_RX_WINDOW][GOSIG_MTU];
-	uint8_t ring[GOSIG_TX_BUFFER];
-} gosig_link;
-
-/* A sender elsewhere that a subscription speaks of. */
-typedef struct gosig_remote {
-	uint8_t epoch[8];
-	uint32_t number, route;
-	uint32_t events;
-	uint8_t state;
-	char name[GOSIG_NAME_SIZE];
-} gosig_remote;
-
-/* An event of its. */
-typedef struct gosig_route {
-	uint64_t expected;
-	uint16_t index;
-	uint8_t remote;
-	uint8_t flags;
-	char name[GOSIG_NAME_SIZE];
-} gosig_route;
-
-struct gosig {
-	uint8_t state;
-	bool has_token, announced, synced, renew, polling;
-	uint16_t got; /* of the envelope that is coming in */
-	const gosig_port *port;
-	const char *name, *codec;
-	void (*changed)(gosig *g, gosig_state state, uint16_t code, const char *text);
-	gosig_sender *senders;
-	gosig_subscription *subscriptions;
-	gosig_peer *peers;
-	gosig_call *calls;
-	uint32_t session;             /* counts connections */
-	uint32_t since, pause, retry; /* of the state; after it; the next pause */
-	uint32_t heard, pinged;
-	uint32_t max_frame, keepalive;
-	uint32_t next_number, next_route;
-	uint32_t epoch[2];  /* of the next sender that connects */
-	uint64_t next_id;   /* of our next request */
-	uint8_t node[16], token[16];
-
-	gosig_link link;
-	gosig_remote remotes[GOSIG_MAX_REMOTES];
-	gosig_route routes[GOSIG_MAX_ROUTES];
-	uint8_t frame[GOSIG_MAX_FRAME];
-};
+#include "gosig_own.h" /* how large a gosig is */
 
 #ifdef __cplusplus
 }

@@ -3,67 +3,54 @@
 
 /* ---- those of others ------------------------------------------------------------------ */
 
-static int reply(gosig *g, uint64_t id, uint16_t code, gosig_field *f)
+static int reply(gosig *g, const gosig_ticket *ticket, const gosig_word *fields)
 {
-	f[0].n = id;
-	f[1].n = code;
-	return gosig_send(g, GOSIG_T_REPLY, f, true);
-}
-
-static int reply_to(gosig *g, gosig_ticket ticket, uint16_t code, gosig_field *f)
-{
-	if (!gosig_is_open(g) || ticket.session != g->session)
+	if (!gosig_is_open(g) || ticket->session != g->session)
 		return GOSIG_CONNECTION;
-	return reply(g, ticket.id, code, f);
+	return gosig_send(g, GOSIG_T_REPLY | GOSIG_ANSWER, fields);
 }
 
 int gosig_answer(gosig *g, gosig_ticket ticket, const void *data, size_t size)
 {
-	gosig_field f[3];
+	const gosig_word f[] = {GOSIG_HALVES(ticket.id), GOSIG_OK, (gosig_word)data, size};
 
-	f[2].p = data;
-	f[2].size = size;
-	return reply_to(g, ticket, GOSIG_OK, f);
+	return reply(g, &ticket, f);
 }
 
-int gosig_fail(gosig *g, gosig_ticket ticket, int64_t app, const char *text)
+static int fail(gosig *g, gosig_ticket ticket, unsigned code, int64_t app, const char *text)
 {
-	gosig_field f[4];
-
 	/* -1 is 1, 1 is 2, -2 is 3 */
-	f[2].n = app < 0 ? ~((uint64_t)app << 1) : (uint64_t)app << 1;
-	gosig_field_string(&f[3], text);
-	return reply_to(g, ticket, GOSIG_FAILED, f);
+	uint64_t n = app < 0 ? ~((uint64_t)app << 1) : (uint64_t)app << 1;
+	const gosig_word f[] = {GOSIG_HALVES(ticket.id), code, GOSIG_HALVES(n), GOSIG_STRING(text)};
+
+	return reply(g, &ticket, f);
 }
 
-static void refuse(gosig *g, uint64_t id, uint16_t code)
-{
-	gosig_field f[4];
+int gosig_fail(gosig *g, gosig_ticket ticket, int64_t app, const char *text) { return fail(g, ticket, GOSIG_FAILED, app, text); }
 
-	f[2].n = 0;
-	f[3].size = 0;
-	(void)reply(g, id, code, f);
-}
-
-GOSIG_LOCAL void gosig_on_request(gosig *g, const gosig_field *f)
+void gosig_on_request(gosig *g, const gosig_field *f)
 {
-	const gosig_sender *s = g->senders;
+	const gosig_node *n;
+	const gosig_sender *s = NULL;
 	const gosig_method *m;
 	gosig_asked asked;
 	size_t i;
 
-	while (s != NULL && (s->told == 0 || s->number != f[1].n))
-		s = s->next;
-	if (s == NULL) {
-		refuse(g, f[0].n, GOSIG_NO_SENDER);
+	for (n = g->senders; n != NULL; n = n->next) {
+		s = (const gosig_sender *)n;
+		if (s->told > 0 && s->number == f[1].n)
+			break;
+	}
+	asked.ticket.id = gosig_number(&f[0]);
+	asked.ticket.session = g->session;
+	if (n == NULL) {
+		(void)fail(g, asked.ticket, GOSIG_NO_SENDER, 0, "");
 		return;
 	}
-	asked.ticket.id = f[0].n;
-	asked.ticket.session = g->session;
-	asked.timeout = f[2].n;
-	asked.method = gosig_string(&f[3]);
+	asked.timeout = gosig_number(&f[2]);
+	asked.method = gosig_text(&f[3]);
 	asked.data = f[4].p;
-	asked.size = f[4].size;
+	asked.size = f[4].n;
 	for (i = 0; i < s->method_count; i++) {
 		m = &s->methods[i];
 		if (gosig_same(m->name, asked.method)) {
@@ -74,119 +61,86 @@ GOSIG_LOCAL void gosig_on_request(gosig *g, const gosig_field *f)
 	if (s->any != NULL)
 		s->any(g, &asked, s->context);
 	else
-		refuse(g, f[0].n, GOSIG_NO_METHOD);
+		(void)fail(g, asked.ticket, GOSIG_NO_METHOD, 0, "");
 }
 
 /* ---- ours ------------------------------------------------------------------------------- */
 
 int gosig_request(gosig *g, gosig_peer *peer, const char *method, const void *data, size_t size, uint32_t timeout, gosig_call *call)
 {
-	gosig_field f[5];
+	const gosig_word f[] = {g->next_id, 0, peer->number, timeout, 0, GOSIG_STRING(method), (gosig_word)data, size};
 	int code;
 
 	if (!peer->here)
 		return GOSIG_NO_SENDER;
-	f[0].n = g->next_id;
-	f[1].n = peer->number;
-	f[2].n = timeout;
-	gosig_field_string(&f[3], method);
-	f[4].p = data;
-	f[4].size = size;
-	code = gosig_send(g, GOSIG_T_REQUEST, f, false);
+	code = gosig_send(g, GOSIG_T_REQUEST, f);
 	if (code != GOSIG_OK)
 		return code;
 	call->id = g->next_id++;
 	call->peer = peer;
 	call->timeout = timeout;
 	call->begun = g->link.now;
-	call->next = g->calls;
-	g->calls = call;
+	gosig_append(&g->calls, &call->node);
 	return GOSIG_OK;
 }
 
-/* Ends a request of ours that is under way. */
+/* Ends a request of ours, if it is under way. */
 static void end(gosig *g, gosig_call *call, const gosig_reply *r)
 {
-	gosig_call **at = &g->calls;
-
-	while (*at != NULL && *at != call)
-		at = &(*at)->next;
-	if (*at == NULL)
-		return;
-	*at = call->next;
-	call->done(g, r, call->context);
+	if (gosig_take_out(&g->calls, &call->node))
+		call->done(g, r, call->context);
 }
 
+void gosig_on_reply(gosig *g, const gosig_field *f)
+{
+	gosig_node *n = g->calls;
+	gosig_reply r = {.text = ""};
+	uint64_t app = gosig_number(&f[2]);
+
+	while (n != NULL && ((gosig_call *)n)->id != f[0].n)
+		n = n->next;
+	if (n == NULL)
+		return; /* it was given up */
+	r.code = (uint16_t)f[1].n;
+	if (r.code == GOSIG_OK) {
+		r.data = f[2].p;
+		r.size = f[2].n;
+	} else {
+		r.app = (int64_t)(app >> 1 ^ (0 - (app & 1)));
+		r.text = gosig_text(&f[3]);
+	}
+	end(g, (gosig_call *)n, &r);
+}
+
+/* Gives a request up, and says so while whom it asked is there. Without room for that
+ * it is left out: the reply will be nobody's. */
 static void give_up(gosig *g, gosig_call *call, uint16_t code)
 {
-	gosig_reply r;
+	const gosig_word f[] = {call->id, 0};
+	gosig_reply r = {.text = ""};
 
-	memset(&r, 0, sizeof r);
 	r.code = code;
-	r.text = "";
+	if (code != GOSIG_CONNECTION)
+		(void)gosig_send(g, GOSIG_T_CANCEL | GOSIG_ANSWER, f);
 	end(g, call, &r);
 }
 
-GOSIG_LOCAL void gosig_on_reply(gosig *g, const gosig_field *f)
-{
-	gosig_call *c = g->calls;
-	gosig_reply r;
-
-	while (c != NULL && c->id != f[0].n)
-		c = c->next;
-	if (c == NULL)
-		return; /* it was given up */
-	memset(&r, 0, sizeof r);
-	r.code = (uint16_t)f[1].n;
-	r.text = "";
-	if (r.code == GOSIG_OK) {
-		r.data = f[2].p;
-		r.size = f[2].size;
-	} else {
-		r.app = (int64_t)(f[2].n >> 1 ^ (0 - (f[2].n & 1)));
-		r.text = gosig_string(&f[3]);
-	}
-	end(g, c, &r);
-}
-
-/* Says that a request is given up. Without room for it that is left out: the reply
- * will be nobody's. */
-static void cancel(gosig *g, gosig_call *call, uint16_t code)
-{
-	gosig_field f;
-
-	f.n = call->id;
-	(void)gosig_send(g, GOSIG_T_CANCEL, &f, true);
-	give_up(g, call, code);
-}
-
-void gosig_cancel(gosig *g, gosig_call *call) { cancel(g, call, GOSIG_CANCELLED); }
+void gosig_cancel(gosig *g, gosig_call *call) { give_up(g, call, GOSIG_CANCELLED); }
 
 /* A function of a call may begin or end others: so start again after each. */
-GOSIG_LOCAL void gosig_end_calls(gosig *g, const gosig_peer *peer)
+void gosig_end_calls(gosig *g, const gosig_peer *peer, bool all)
 {
-	gosig_call *c = g->calls;
+	gosig_node *n = g->calls;
+	gosig_call *c;
 
-	while (c != NULL) {
-		if (peer == NULL || c->peer == peer) {
+	while (n != NULL) {
+		c = (gosig_call *)n;
+		n = g->calls;
+		if (all || c->peer == peer)
 			give_up(g, c, GOSIG_CONNECTION);
-			c = g->calls;
-		} else {
-			c = c->next;
-		}
-	}
-}
-
-GOSIG_LOCAL void gosig_calls_due(gosig *g)
-{
-	gosig_call *c = g->calls;
-
-	while (c != NULL) {
-		if (c->timeout > 0 && g->link.now - c->begun >= c->timeout) {
-			cancel(g, c, GOSIG_TIMEOUT);
-			c = g->calls;
-		} else {
-			c = c->next;
-		}
+		else if (c->timeout > 0 && g->link.now - c->begun >= c->timeout)
+			give_up(g, c, GOSIG_TIMEOUT);
+		else
+			n = c->node.next;
 	}
 }

@@ -6,8 +6,6 @@
 enum { UINT = 0, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE };
 enum { FALSE = 20, TRUE = 21, NOTHING = 22, UNDEFINED = 23, HALF = 25, SINGLE = 26, DOUBLE = 27 };
 
-#define MAX_DEPTH 16 /* of arrays and maps in each other, that are skipped */
-
 /* ---- writing ------------------------------------------------------------------------ */
 
 void gosig_write_begin(gosig_writer *w, void *buffer, size_t capacity)
@@ -29,37 +27,36 @@ static void put(gosig_writer *w, const void *bytes, size_t size)
 	w->size += size;
 }
 
-/* A byte with the kind and what follows it, then so many bytes of n. */
-static void put_sized(gosig_writer *w, uint8_t lead, uint64_t n, size_t size)
+/* A byte with the kind and what follows it, then 1 << power bytes of n. */
+static void put_sized(gosig_writer *w, unsigned lead, uint64_t n, unsigned power)
 {
 	uint8_t bytes[9];
-	size_t i;
+	size_t size = (size_t)1 << power, i;
 
-	bytes[0] = lead;
+	bytes[0] = (uint8_t)lead;
 	for (i = size; i > 0; i--, n >>= 8)
 		bytes[i] = (uint8_t)n;
 	put(w, bytes, size + 1);
 }
 
-static void put_head(gosig_writer *w, uint8_t kind, uint64_t n)
+static void put_head(gosig_writer *w, unsigned kind, uint64_t n)
 {
-	uint8_t power = n > UINT32_MAX ? 3 : n > 0xffff ? 2 : n > 0xff ? 1 : 0;
+	uint8_t lead = (uint8_t)(kind << 5 | (uint32_t)n);
+	unsigned power = n > UINT32_MAX ? 3 : n > 0xffff ? 2 : n > 0xff ? 1 : 0;
 
-	kind = (uint8_t)(kind << 5);
 	if (n < 24)
-		put_sized(w, (uint8_t)(kind | n), 0, 0);
+		put(w, &lead, 1);
 	else
-		put_sized(w, (uint8_t)(kind | (24 + power)), n, (size_t)1 << power);
+		put_sized(w, kind << 5 | (24 + power), n, power);
 }
 
 void gosig_write_uint(gosig_writer *w, uint64_t n) { put_head(w, UINT, n); }
 
 void gosig_write_int(gosig_writer *w, int64_t n)
 {
-	if (n < 0)
-		put_head(w, NEGATIVE, ~(uint64_t)n);
-	else
-		put_head(w, UINT, (uint64_t)n);
+	uint64_t sign = n < 0 ? UINT64_MAX : 0;
+
+	put_head(w, n < 0 ? NEGATIVE : UINT, (uint64_t)n ^ sign);
 }
 
 void gosig_write_float(gosig_writer *w, float x)
@@ -67,14 +64,14 @@ void gosig_write_float(gosig_writer *w, float x)
 	uint32_t bits;
 
 	memcpy(&bits, &x, sizeof bits);
-	put_sized(w, SIMPLE << 5 | SINGLE, bits, 4);
+	put_sized(w, SIMPLE << 5 | SINGLE, bits, 2);
 }
 
-void gosig_write_bool(gosig_writer *w, bool b) { put_head(w, SIMPLE, b ? TRUE : FALSE); }
+void gosig_write_bool(gosig_writer *w, bool b) { put_head(w, SIMPLE, FALSE + b); }
 
 void gosig_write_null(gosig_writer *w) { put_head(w, SIMPLE, NOTHING); }
 
-static void put_string(gosig_writer *w, uint8_t kind, const void *bytes, size_t size)
+static void put_string(gosig_writer *w, unsigned kind, const void *bytes, size_t size)
 {
 	put_head(w, kind, size);
 	put(w, bytes, size);
@@ -98,76 +95,69 @@ void gosig_read_begin(gosig_reader *r, const void *data, size_t size)
 	r->end = r->at + size;
 }
 
-/* The head of a value: its kind, its number, the length of what it counts. */
+/* The head of a value: its number, which may be the length of what it counts, and
+ * where what it counts begins. */
 typedef struct head {
 	uint64_t n;
-	const uint8_t *after;
-	uint8_t kind, info;
+	const uint8_t *p;
+	unsigned info;
+	gosig_type type;
 } head;
 
-static bool read_head(const gosig_reader *r, head *h)
+/* Takes the next value if it is of one of those types, given by bits: of an array or a
+ * map its head. */
+static bool take(gosig_reader *r, unsigned types, head *h)
 {
+	static const uint8_t simple[] = {GOSIG_BOOL, GOSIG_BOOL, GOSIG_NULL, GOSIG_END, GOSIG_END, GOSIG_FLOAT, GOSIG_FLOAT, GOSIG_FLOAT};
 	const uint8_t *p = r->at;
-	size_t left = (size_t)(r->end - p), size;
+	unsigned type, info, size = 0;
+	uint64_t n;
 
-	if (left == 0)
+	if (p == r->end)
 		return false;
-	h->kind = *p >> 5;
-	h->info = *p++ & 31;
-	h->n = h->info;
-	if (h->info >= 24) {
-		if (h->info > 27)
-			return false; /* reserved, or of indefinite length */
-		size = (size_t)1 << (h->info - 24);
-		if (size > left - 1)
-			return false;
-		for (h->n = 0; size > 0; size--)
-			h->n = h->n << 8 | *p++;
+	type = GOSIG_UINT + (*p >> 5);
+	n = info = *p++ & 31u;
+	if (info > 27)
+		return false; /* reserved, or of indefinite length */
+	if (info >= 24) {
+		size = 1u << (info - 24);
+		n = 0;
 	}
-	h->after = p;
-	left = (size_t)(r->end - p);
-	switch (h->kind) {
-	case BYTES:
-	case TEXT:
-		return h->n <= left;
-	case ARRAY:
-		return h->n <= left; /* each element takes a byte */
-	case MAP:
-		return h->n <= left / 2;
-	case TAG:
+	if (size > (size_t)(r->end - p))
 		return false;
-	case SIMPLE:
-		return h->info >= FALSE && h->info <= DOUBLE && h->info != 24 && h->info != UNDEFINED;
-	default:
-		return true;
-	}
+	for (; size > 0; size--)
+		n = n << 8 | *p++;
+	if (type == GOSIG_UINT + SIMPLE)
+		type = info < FALSE ? GOSIG_END : simple[info - FALSE];
+	else if (type == GOSIG_UINT + TAG)
+		return false;
+	else if (type >= GOSIG_BYTES && n > (size_t)(r->end - p))
+		return false; /* each element takes a byte */
+	if ((types >> type & 1) == 0)
+		return false;
+	h->n = n;
+	h->p = p;
+	h->info = info;
+	h->type = (gosig_type)type;
+	r->at = type == GOSIG_BYTES || type == GOSIG_TEXT ? p + (size_t)n : p;
+	return true;
 }
+
+#define ANY (~1u << GOSIG_END)
 
 gosig_type gosig_read_type(const gosig_reader *r)
 {
+	gosig_reader at = *r;
 	head h;
 
-	if (!read_head(r, &h))
-		return GOSIG_END;
-	if (h.kind != SIMPLE)
-		return (gosig_type)(GOSIG_UINT + h.kind);
-	return h.info >= HALF ? GOSIG_FLOAT : h.info == NOTHING ? GOSIG_NULL : GOSIG_BOOL;
-}
-
-/* Reads the head of a value if it is of that kind. */
-static bool read_kind(gosig_reader *r, uint8_t kind, head *h)
-{
-	if (!read_head(r, h) || h->kind != kind)
-		return false;
-	r->at = h->after;
-	return true;
+	return take(&at, ANY, &h) ? h.type : GOSIG_END;
 }
 
 bool gosig_read_uint(gosig_reader *r, uint64_t *n)
 {
 	head h;
 
-	if (!read_kind(r, UINT, &h))
+	if (!take(r, 1u << GOSIG_UINT, &h))
 		return false;
 	*n = h.n;
 	return true;
@@ -175,149 +165,123 @@ bool gosig_read_uint(gosig_reader *r, uint64_t *n)
 
 bool gosig_read_int(gosig_reader *r, int64_t *n)
 {
+	gosig_reader at = *r;
 	head h;
 
-	if (!read_head(r, &h) || h.kind > NEGATIVE || h.n > INT64_MAX)
+	if (!take(&at, 1u << GOSIG_UINT | 1u << GOSIG_NEGATIVE, &h) || h.n >> 63 != 0)
 		return false;
-	r->at = h.after;
-	*n = h.kind == NEGATIVE ? -1 - (int64_t)h.n : (int64_t)h.n;
+	*r = at;
+	*n = (int64_t)(h.type == GOSIG_UINT ? h.n : ~h.n);
 	return true;
 }
 
-/* The bits of a float: m * 2^-fraction * 2^e, of which m has a bit more than the
- * fraction unless it is too small for its format, or a whole number; rounded. */
-static uint32_t float_bits(uint64_t m, int fraction, int e)
+/* The bits of a float that is m / 2^63 * 2^e, rounded. */
+static uint32_t float_bits(uint64_t m, int e)
 {
+	uint32_t top;
+
 	if (m == 0)
 		return 0;
-	for (; m >> fraction == 0; e--)
+	for (; m >> 63 == 0; e--)
 		m <<= 1;
-	m &= ~((uint64_t)1 << fraction);
-	if (fraction > 23)
-		m = ((m >> (fraction - 24)) + 1) >> 1;
-	else
-		m <<= 23 - fraction;
-	e += 127;
-	if (e <= 0)
+	top = (uint32_t)(m >> 32);
+	e += 126; /* the highest bit of m is added to it, and may be carried there by rounding */
+	if (e < 0)
 		return 0; /* too small for a float, but for a few that are nearly so */
-	/* Rounding may carry into the exponent, which is then right. */
-	return e >= 255 ? 0x7f800000 : ((uint32_t)e << 23) + (uint32_t)m;
+	return e > 253 ? 0x7f800000 : ((uint32_t)e << 23) + (top >> 8) + (top >> 7 & 1);
 }
 
-/* Of a float of another size, by the sizes of its parts. */
-static uint32_t resize(uint64_t bits, int exponent, int fraction)
+/* Of a float of any size, of which high is the upper part, with the sign: exponent is
+ * how many bits that one has. */
+static uint32_t resize(uint32_t high, uint32_t low, unsigned exponent)
 {
-	int most = (1 << exponent) - 1, e = (int)(bits >> fraction) & most;
-	uint64_t one = (uint64_t)1 << fraction, m = bits & (one - 1);
+	int most = (1 << exponent) - 1, e = (int)(high << 1 >> (32 - exponent));
+	uint32_t m = high << (exponent + 1) >> 1 | low >> (32 - exponent);
 
 	if (e == most)
 		return m == 0 ? 0x7f800000 : 0x7fc00000;
 	if (e == 0)
 		e = 1;
 	else
-		m |= one;
-	return float_bits(m, fraction, e - most / 2);
+		m |= 0x80000000;
+	return float_bits((uint64_t)m << 32, e - most / 2);
 }
 
 bool gosig_read_float(gosig_reader *r, float *x)
 {
 	head h;
-	uint32_t bits, sign = 0;
+	uint32_t bits, high;
 
-	if (!read_head(r, &h) || (h.kind > NEGATIVE && (h.kind != SIMPLE || h.info < HALF)))
+	if (!take(r, 1u << GOSIG_UINT | 1u << GOSIG_NEGATIVE | 1u << GOSIG_FLOAT, &h))
 		return false;
-	if (h.kind == NEGATIVE) {
-		sign = 1;
-		h.n += h.n != UINT64_MAX;
-	}
-	if (h.kind != SIMPLE) {
-		bits = float_bits(h.n, 63, 63);
-	} else if (h.info == SINGLE) {
-		bits = (uint32_t)h.n;
+	if (h.type == GOSIG_FLOAT) {
+		high = (uint32_t)(h.n >> 32);
+		if (h.info < DOUBLE)
+			high = (uint32_t)h.n << (h.info == HALF ? 16 : 0);
+		bits = h.info == SINGLE ? high : resize(high, (uint32_t)h.n, 3 * (h.info - HALF) + 5);
 	} else {
-		sign = (uint32_t)(h.n >> (h.info == HALF ? 15 : 63));
-		bits = h.info == HALF ? resize(h.n, 5, 10) : resize(h.n, 11, 52);
+		high = h.type == GOSIG_NEGATIVE ? 0x80000000 : 0;
+		if (high != 0 && h.n != UINT64_MAX) /* which is rounded up as well */
+			h.n++;
+		bits = float_bits(h.n, 63);
 	}
-	bits |= sign << 31;
-	r->at = h.after;
+	bits |= high & 0x80000000;
 	memcpy(x, &bits, sizeof bits);
 	return true;
 }
 
 bool gosig_read_bool(gosig_reader *r, bool *b)
 {
-	if (gosig_read_type(r) != GOSIG_BOOL)
+	head h;
+
+	if (!take(r, 1u << GOSIG_BOOL, &h))
 		return false;
-	*b = (*r->at++ & 31) == TRUE;
+	*b = h.info == TRUE;
 	return true;
 }
 
 bool gosig_read_null(gosig_reader *r)
 {
-	if (gosig_read_type(r) != GOSIG_NULL)
-		return false;
-	r->at++;
-	return true;
+	head h;
+
+	return take(r, 1u << GOSIG_NULL, &h);
 }
 
-/* Reads a value of that kind, of which it counts so many bytes or elements. */
-static const uint8_t *read_counted(gosig_reader *r, uint8_t kind, size_t *count)
+/* Takes a value that counts so many bytes or elements; NULL: it is of another type. */
+static const void *take_counted(gosig_reader *r, unsigned types, size_t *count)
 {
 	head h;
 
-	if (!read_kind(r, kind, &h))
+	if (!take(r, types, &h))
 		return NULL;
 	*count = (size_t)h.n;
-	if (kind <= TEXT)
-		r->at += h.n;
-	return h.after;
+	return h.p;
 }
 
-bool gosig_read_text(gosig_reader *r, const char **text, size_t *size)
-{
-	const uint8_t *p = read_counted(r, TEXT, size);
+bool gosig_read_text(gosig_reader *r, const char **text, size_t *size) { return (*text = take_counted(r, 1u << GOSIG_TEXT, size)) != NULL; }
 
-	*text = (const char *)p;
-	return p != NULL;
-}
+bool gosig_read_bytes(gosig_reader *r, const uint8_t **bytes, size_t *size) { return (*bytes = take_counted(r, 1u << GOSIG_BYTES, size)) != NULL; }
 
-bool gosig_read_bytes(gosig_reader *r, const uint8_t **bytes, size_t *size)
-{
-	*bytes = read_counted(r, BYTES, size);
-	return *bytes != NULL;
-}
+bool gosig_read_array(gosig_reader *r, size_t *count) { return take_counted(r, 1u << GOSIG_ARRAY, count) != NULL; }
 
-bool gosig_read_array(gosig_reader *r, size_t *count) { return read_counted(r, ARRAY, count) != NULL; }
+bool gosig_read_map(gosig_reader *r, size_t *count) { return take_counted(r, 1u << GOSIG_MAP, count) != NULL; }
 
-bool gosig_read_map(gosig_reader *r, size_t *count) { return read_counted(r, MAP, count) != NULL; }
-
-/* Values that are still to come, at each depth, in place of recursion. */
+/* Counts the values that are still to come, in place of recursion. An array of n has
+ * n bytes at least behind it, so that the count cannot overflow. */
 bool gosig_skip(gosig_reader *r)
 {
-	size_t todo[MAX_DEPTH];
-	size_t depth = 0;
-	const uint8_t *begin = r->at;
+	gosig_reader at = *r;
+	size_t todo = 1;
 	head h;
 
-	todo[0] = 1;
-	for (;;) {
-		while (todo[depth] == 0)
-			if (depth-- == 0)
-				return true;
-		todo[depth]--;
-		if (!read_head(r, &h))
-			break;
-		r->at = h.after;
-		if (h.kind == BYTES || h.kind == TEXT)
-			r->at += h.n;
-		if (h.kind != ARRAY && h.kind != MAP)
-			continue;
-		if (++depth == MAX_DEPTH)
-			break;
-		todo[depth] = (size_t)(h.kind == MAP ? 2 * h.n : h.n);
+	for (; todo > 0; todo--) {
+		if (!take(&at, ANY, &h))
+			return false;
+		if (h.type == GOSIG_ARRAY || h.type == GOSIG_MAP)
+			todo += (size_t)h.n << (h.type - GOSIG_ARRAY);
 	}
-	r->at = begin;
-	return false;
+	*r = at;
+	return true;
 }
 
 bool gosig_read_key(gosig_reader *r, const char *key)

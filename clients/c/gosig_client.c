@@ -15,10 +15,33 @@
 #define LONGEST_PAUSE 16000u
 #define HOPELESS_PAUSE 30000u /* trying again soon will hardly help */
 #define TURNS 16            /* of 32 bytes that one poll reads */
+#define LENGTH 3            /* bytes at most that the link puts before a message */
+
+/* ---- lists ------------------------------------------------------------------------------- */
+
+void gosig_append(gosig_node **list, gosig_node *node)
+{
+	while (*list != NULL)
+		list = &(*list)->next;
+	*list = node;
+	node->next = NULL;
+}
+
+bool gosig_take_out(gosig_node **list, const gosig_node *node)
+{
+	for (; *list != NULL; list = &(*list)->next)
+		if (*list == node) {
+			*list = node->next; /* the node still leads on */
+			return true;
+		}
+	return false;
+}
+
+/* ---- the beginning ------------------------------------------------------------------------ */
 
 gosig_state gosig_now(const gosig *g) { return (gosig_state)g->state; }
 
-GOSIG_LOCAL bool gosig_is_open(const gosig *g) { return g->state == GOSIG_OPEN || g->state == GOSIG_ONLINE; }
+bool gosig_is_open(const gosig *g) { return g->state == GOSIG_OPEN || g->state == GOSIG_ONLINE; }
 
 void gosig_on_change(gosig *g, void (*changed)(gosig *g, gosig_state state, uint16_t code, const char *text)) { g->changed = changed; }
 
@@ -55,7 +78,7 @@ static void set_state(gosig *g, gosig_state state, uint16_t code, const char *te
 static void cleanup(gosig *g)
 {
 	gosig_senders_lost(g);
-	gosig_end_calls(g, NULL);
+	gosig_end_calls(g, NULL, true);
 	gosig_remotes_lost(g);
 }
 
@@ -80,55 +103,35 @@ static uint32_t pause_after(gosig *g, uint16_t code)
 
 /* ---- sending ------------------------------------------------------------------------------- */
 
-GOSIG_LOCAL void gosig_field_string(gosig_field *f, const char *s)
+int gosig_send(gosig *g, unsigned type, const gosig_word *fields)
 {
-	f->p = (const uint8_t *)s;
-	f->size = strlen(s);
-}
+	size_t size = gosig_encode(type, fields, 0, NULL);
 
-GOSIG_LOCAL int gosig_send(gosig *g, uint8_t type, const gosig_field *f, bool answer)
-{
-	size_t size = gosig_encode(type, f, NULL), need = size + 3; /* with the link's length */
-
-	if (size > g->max_frame || size > g->link.max_message || need + GOSIG_RESERVE > GOSIG_TX_BUFFER)
+	if (size > g->max_frame)
 		return GOSIG_TOO_LARGE;
-	if (need + (answer ? 0 : GOSIG_RESERVE) > gosig_link_room(&g->link))
+	if (size + LENGTH + (type < GOSIG_ANSWER ? GOSIG_RESERVE : 0) > gosig_link_room(&g->link))
 		return GOSIG_BUSY;
-	gosig_link_begin(&g->link, size);
-	(void)gosig_encode(type, f, &g->link);
+	(void)gosig_encode(type, fields, size, &g->link);
 	return GOSIG_OK;
 }
 
 static void say_hello(gosig *g)
 {
-	gosig_field f[GOSIG_FIELDS];
+	const gosig_word f[] = {
+	    GOSIG_STRING("gsig\1\1"), (gosig_word)g->node, GOSIG_STRING(g->name), 0, 1, GOSIG_STRING(g->codec),
+	    GOSIG_MAX_FRAME, GOSIG_MAX_ASKED, 0, 0, 0, g->has_token ? (gosig_word)g->token : 0, 0};
+	uint32_t most = GOSIG_TX_BUFFER - GOSIG_RESERVE - LENGTH;
 
-	memset(f, 0, sizeof f);
-	f[0].p = (const uint8_t *)"gsig";
-	f[0].size = 4;
-	f[1].n = f[2].n = 1; /* versions */
-	f[4].p = g->node;
-	f[4].size = sizeof g->node;
-	gosig_field_string(&f[5], g->name);
-	f[7].p = (const uint8_t *)&g->codec;
-	f[7].n = 1;
-	f[7].size = sizeof g->codec;
-	f[8].n = GOSIG_MAX_FRAME;
-	f[9].n = GOSIG_MAX_ASKED;
-	f[13].p = g->token;
-	f[13].size = g->has_token ? sizeof g->token : 0;
-	g->max_frame = GOSIG_TX_BUFFER; /* a HELLO may have 4,096 bytes */
-	(void)gosig_send(g, GOSIG_T_HELLO, f, true);
+	g->max_frame = g->link.s.max_message < most ? g->link.s.max_message : most;
+	(void)gosig_send(g, GOSIG_T_HELLO | GOSIG_ANSWER, f);
 }
 
 /* Says why the connection ends, and waits a while for the other side to end it. */
 static void say_end(gosig *g, uint16_t code, uint32_t pause)
 {
-	gosig_field f[2];
+	const gosig_word f[] = {code, GOSIG_STRING("")};
 
-	f[0].n = code;
-	gosig_field_string(&f[1], "");
-	(void)gosig_send(g, gosig_is_open(g) ? GOSIG_T_GOODBYE : GOSIG_T_ABORT, f, true);
+	(void)gosig_send(g, (gosig_is_open(g) ? GOSIG_T_GOODBYE : GOSIG_T_ABORT) | GOSIG_ANSWER, f);
 	g->pause = pause;
 	set_state(g, GOSIG_ENDING, code, "");
 }
@@ -151,9 +154,10 @@ static void on_welcome(gosig *g, const gosig_field *f)
 		say_end(g, GOSIG_VERSION, HOPELESS_PAUSE);
 		return;
 	}
-	g->max_frame = (uint32_t)f[5].n;
-	g->keepalive = f[7].n < 1000 ? 1000 : (uint32_t)f[7].n;
-	g->has_token = f[10].size > 0;
+	if (f[5].n < g->max_frame)
+		g->max_frame = f[5].n;
+	g->keepalive = f[7].n < 1000 ? 1000 : f[7].n;
+	g->has_token = f[10].n > 0;
 	if (g->has_token)
 		memcpy(g->token, f[10].p, sizeof g->token);
 	g->session++;
@@ -168,11 +172,13 @@ static void on_end(gosig *g, const gosig_field *f)
 	uint16_t code = (uint16_t)f[0].n;
 
 	g->pause = pause_after(g, code);
-	drop(g, code, gosig_string(&f[1]));
+	drop(g, code, gosig_text(&f[1]));
 }
 
-static void on_open(gosig *g, uint8_t type, gosig_field *f)
+static void on_open(gosig *g, unsigned type, gosig_field *f)
 {
+	const gosig_word echo[] = {f[0].n, f[0].hi}, nonce[] = {(gosig_word)f[0].p};
+
 	switch (type & 0x1f) {
 	case GOSIG_T_CONNECT:
 		gosig_on_connect(g, type, f);
@@ -202,10 +208,10 @@ static void on_open(gosig *g, uint8_t type, gosig_field *f)
 		gosig_on_reply(g, f);
 		break;
 	case GOSIG_T_PING:
-		(void)gosig_send(g, GOSIG_T_PONG, f, true);
+		(void)gosig_send(g, GOSIG_T_PONG | GOSIG_ANSWER, nonce);
 		break;
 	case GOSIG_T_SYNC:
-		(void)gosig_send(g, GOSIG_T_SYNCED, f, true);
+		(void)gosig_send(g, GOSIG_T_SYNCED | GOSIG_ANSWER, echo);
 		break;
 	case GOSIG_T_SYNCED:
 		g->retry = FIRST_PAUSE;
@@ -219,11 +225,11 @@ static void on_open(gosig *g, uint8_t type, gosig_field *f)
 	}
 }
 
-static void on_frame(gosig *g, const uint8_t *frame, size_t size)
+static void on_frame(gosig *g, size_t size)
 {
 	gosig_field f[GOSIG_FIELDS];
-	uint16_t code = gosig_decode(frame, size, f);
-	uint8_t type = frame[0];
+	uint16_t code = gosig_decode(g->frame, size, f);
+	uint8_t type = g->frame[0];
 
 	g->heard = g->link.now;
 	if (code != GOSIG_OK)
@@ -244,13 +250,13 @@ static void receive(gosig *g)
 {
 	uint16_t size;
 
-	while (g->link.open && gosig_link_room(&g->link) >= GOSIG_RESERVE) {
+	while (g->link.s.open && gosig_link_room(&g->link) >= GOSIG_RESERVE) {
 		if (!gosig_link_receive(&g->link, g->frame, &g->got))
 			return;
 		size = g->got;
 		g->got = 0;
 		if (g->state != GOSIG_ENDING)
-			on_frame(g, g->frame, size);
+			on_frame(g, size);
 	}
 }
 
@@ -318,9 +324,9 @@ static void write_port(gosig *g)
 	do {
 		if (l->out_done == l->out_size) {
 			l->out_done = 0;
-			l->out_size = (uint16_t)gosig_link_output(l);
+			l->out_size = gosig_link_output(l);
 		}
-		l->out_done = (uint16_t)(l->out_done + g->port->write(g->port->context, l->out + l->out_done, (size_t)(l->out_size - l->out_done)));
+		l->out_done += g->port->write(g->port->context, l->out + l->out_done, l->out_size - l->out_done);
 	} while (l->out_size > 0 && l->out_done == l->out_size);
 }
 
@@ -332,21 +338,17 @@ static bool passed(const gosig *g, uint32_t since, uint32_t time) { return g->li
 static void tend(gosig *g)
 {
 	static const uint8_t zeros[8];
-	gosig_field f;
+	const gosig_word sync[] = {1, 0}, ping[] = {(gosig_word)zeros};
 
-	if (gosig_announce(g) && !g->announced) {
-		f.n = 1;
-		g->announced = gosig_send(g, GOSIG_T_SYNC, &f, true) == GOSIG_OK;
-	}
-	gosig_calls_due(g);
+	if (gosig_announce(g) && !g->announced)
+		g->announced = gosig_send(g, GOSIG_T_SYNC | GOSIG_ANSWER, sync) == GOSIG_OK;
+	gosig_end_calls(g, NULL, false);
 	if (g->renew || passed(g, g->heard, SILENCE)) {
 		g->pause = 0;
 		drop(g, GOSIG_CONNECTION, "");
 	} else if (passed(g, g->heard, g->keepalive) && passed(g, g->pinged, g->keepalive)) {
 		g->pinged = g->link.now;
-		f.p = zeros;
-		f.size = sizeof zeros;
-		(void)gosig_send(g, GOSIG_T_PING, &f, false);
+		(void)gosig_send(g, GOSIG_T_PING, ping);
 	}
 }
 

@@ -25,6 +25,8 @@
 #define LONGEST_RETRY 1600u
 #define STUCK_AFTER 30000u /* the peer speaks, and acknowledges nothing */
 
+enum { FLYING, LOST, ARRIVED }; /* of a frame on its way */
+
 /* Whether so much time has passed since then. */
 static bool passed(const gosig_link *l, uint32_t since, uint32_t time) { return (int32_t)(l->now - since - time) >= 0; }
 
@@ -32,240 +34,239 @@ static bool passed(const gosig_link *l, uint32_t since, uint32_t time) { return 
 
 static gosig_sent *frame_at(gosig_link *l, unsigned seq) { return &l->frames[seq % GOSIG_TX_WINDOW]; }
 
-static uint8_t outstanding(const gosig_link *l) { return (uint8_t)(l->next - l->una); }
+static unsigned outstanding(const gosig_link *l) { return (uint8_t)(l->s.next - l->s.una); }
 
 static bool can_send(const gosig_link *l)
 {
-	return l->size > l->in_frames && outstanding(l) < l->window && (uint8_t)(l->edge - l->next - 1) < 128;
+	return l->s.size > l->s.in_frames && outstanding(l) < l->s.window && ((l->s.edge - l->s.next - 1u) & 0x80) == 0;
 }
 
-static uint16_t ring_index(const gosig_link *l, unsigned at)
+static uint32_t ring_index(const gosig_link *l, uint32_t at)
 {
-	at += l->head;
-	return (uint16_t)(at < GOSIG_TX_BUFFER ? at : at - GOSIG_TX_BUFFER);
+	at += l->s.head;
+	return at < GOSIG_TX_BUFFER ? at : at - GOSIG_TX_BUFFER;
 }
 
-GOSIG_LOCAL size_t gosig_link_room(const gosig_link *l) { return l->open ? (size_t)(GOSIG_TX_BUFFER - l->size) : 0; }
+size_t gosig_link_room(const gosig_link *l) { return l->s.open ? GOSIG_TX_BUFFER - l->s.size : 0; }
 
-GOSIG_LOCAL void gosig_link_push(gosig_link *l, uint8_t byte) { l->ring[ring_index(l, l->size++)] = byte; }
-
-GOSIG_LOCAL void gosig_link_begin(gosig_link *l, size_t size)
-{
-	for (; size >= 0x80; size >>= 7)
-		gosig_link_push(l, (uint8_t)(size | 0x80));
-	gosig_link_push(l, (uint8_t)size);
-}
+void gosig_link_push(gosig_link *l, uint8_t byte) { l->ring[ring_index(l, l->s.size++)] = byte; }
 
 /* Keeps the average of lost frames, and fits the size of frames to it. What is lost
  * at another size is expected to change in proportion. */
 static void sample(gosig_link *l, uint32_t lost)
 {
-	l->loss += lost - (l->loss >> 5);
-	if (l->settled < SETTLE) {
-		l->settled++;
+	struct gosig_session *s = &l->s;
+
+	s->loss += lost - (s->loss >> 5);
+	if (s->settled < SETTLE) {
+		s->settled++;
 		return;
 	}
-	if (l->loss > 9 * ONE_PERCENT << l->level && l->level < MAX_LEVEL && l->mtu >> l->level > MIN_CHUNK) {
-		l->level++;
-		l->loss >>= 1;
-		l->settled = 0;
-	} else if (l->loss < (4 * ONE_PERCENT << l->level) >> 1 && l->level > 0) {
-		l->level--;
-		l->loss <<= 1;
-		l->settled = 0;
+	if (s->loss > 9 * ONE_PERCENT << s->level && s->level < MAX_LEVEL && s->mtu >> s->level > MIN_CHUNK) {
+		s->level++;
+		s->loss >>= 1;
+		s->settled = 0;
+	} else if (s->loss < (4 * ONE_PERCENT << s->level) >> 1 && s->level > 0) {
+		s->level--;
+		s->loss <<= 1;
+		s->settled = 0;
 	}
 }
 
 static void miss(gosig_link *l, gosig_sent *f)
 {
-	f->lost = true;
-	l->lost++;
+	f->state = LOST;
 	sample(l, 65536 >> 5);
 }
 
-static void not_lost(gosig_link *l, gosig_sent *f)
+/* The oldest frame that is lost, by its number; next if none is. */
+static uint8_t oldest_lost(gosig_link *l)
 {
-	l->lost = (uint16_t)(l->lost - f->lost);
-	f->lost = false;
-}
+	uint8_t seq = l->s.una;
 
-static void arrive(gosig_link *l, gosig_sent *f)
-{
-	if (f->arrived)
-		return;
-	f->arrived = true;
-	not_lost(l, f);
-	if ((int16_t)(f->stamp - l->arrived) > 0)
-		l->arrived = f->stamp;
-	sample(l, 0);
+	while (seq != l->s.next && frame_at(l, seq)->state != LOST)
+		seq++;
+	return seq;
 }
 
 /* Takes what a frame says about ours; false: a number that was never sent. What went
  * out before a transmission that has arrived, and has not, is lost. */
 static bool acknowledge(gosig_link *l, const gosig_frame *f)
 {
-	uint8_t edge = (uint8_t)(f->ack + f->credit), seq;
-	uint16_t bits = f->bitmap;
-	gosig_sent *s;
+	struct gosig_session *s = &l->s;
+	uint8_t ack = f->head[GOSIG_HEAD_ACK], edge = (uint8_t)(ack + (f->head[0] & 15)), seq;
+	unsigned taken = (ack - s->una) & 0xffu;
+	uint32_t here;
+	gosig_sent *sent;
 
-	if ((uint8_t)(f->ack - l->una) > outstanding(l))
+	if (taken > outstanding(l))
 		return false;
-	if (outstanding(l) > 0 || edge != l->edge)
-		l->retries = 0; /* but for one that only waits for credit: it asks less and less often */
-	if ((uint8_t)(edge - l->edge) < 128)
-		l->edge = edge;
-	if (f->ack != l->una)
-		l->progress = l->timer = l->now;
-	for (; l->una != f->ack; l->una++) {
-		s = frame_at(l, l->una);
-		arrive(l, s);
-		l->head = ring_index(l, s->size);
-		l->size = (uint16_t)(l->size - s->size);
-		l->in_frames = (uint16_t)(l->in_frames - s->size);
+	/* Bits from una on: all before ack, not ack itself, the bitmap. */
+	here = ((((uint32_t)f->bitmap << 1) + 1) << taken) - 1;
+	if (outstanding(l) > 0 || edge != s->edge)
+		s->retries = 0; /* but for one that only waits for credit: it asks less and less often */
+	if (((edge - s->edge) & 0x80) == 0)
+		s->edge = edge;
+	if (taken > 0)
+		s->progress = s->timer = l->now;
+	for (seq = s->una; seq != s->next; seq++, here >>= 1) {
+		sent = frame_at(l, seq);
+		if ((here & 1) == 0 || sent->state == ARRIVED)
+			continue;
+		sent->state = ARRIVED;
+		if ((int32_t)(sent->stamp - s->arrived) > 0)
+			s->arrived = sent->stamp;
+		sample(l, 0);
 	}
-	for (seq = (uint8_t)(l->una + 1); bits != 0; bits >>= 1, seq++)
-		if ((bits & 1) != 0 && (uint8_t)(seq - l->una) < outstanding(l))
-			arrive(l, frame_at(l, seq));
-	for (seq = l->una; seq != l->next; seq++) {
-		s = frame_at(l, seq);
-		if (!s->arrived && !s->lost && (int16_t)(s->stamp - l->arrived) < 0)
-			miss(l, s);
+	for (; s->una != ack; s->una++) {
+		sent = frame_at(l, s->una);
+		s->head = ring_index(l, sent->size);
+		s->size -= sent->size;
+		s->in_frames -= sent->size;
+	}
+	for (; seq != s->una;) {
+		sent = frame_at(l, --seq);
+		if (sent->state == FLYING && (int32_t)(sent->stamp - s->arrived) < 0)
+			miss(l, sent);
 	}
 	return true;
 }
 
 /* ---- receiving ------------------------------------------------------------------- */
 
-static uint16_t *slot_size(gosig_link *l, unsigned seq) { return &l->slot_size[seq % GOSIG_RX_WINDOW]; }
+/* One more than the bytes in the slot of a frame; 0: it is empty. */
+static uint16_t *filled(gosig_link *l, unsigned seq) { return &l->s.filled[seq % GOSIG_RX_WINDOW]; }
 
-static uint8_t credit(const gosig_link *l) { return (uint8_t)(l->first + GOSIG_RX_WINDOW - l->want); }
+static unsigned credit(const gosig_link *l) { return (uint8_t)(l->s.first + GOSIG_RX_WINDOW - l->s.want); }
 
 /* The peer has sent all frames before seq, the last so many of which are here. */
-static void told(gosig_link *l, uint8_t seq, uint8_t here)
+static void told(gosig_link *l, unsigned seq, unsigned here)
 {
-	uint8_t news = (uint8_t)(seq - l->seen);
+	unsigned news = (seq - l->s.seen) & 0xff;
 
-	if (news > 0 && news < 128 && (uint8_t)(seq - l->want) <= GOSIG_RX_WINDOW) {
+	if (news - 1 < 127 && ((seq - l->s.want) & 0xff) <= GOSIG_RX_WINDOW) {
 		if (news > here)
-			l->ack_now = true;
-		l->seen = seq;
+			l->s.ack_now = true;
+		l->s.seen = (uint8_t)seq;
 	}
 }
 
 static void take_data(gosig_link *l, const gosig_frame *f)
 {
-	uint16_t *size = slot_size(l, f->seq);
+	unsigned seq = f->head[GOSIG_HEAD_SEQ];
+	uint16_t *size = filled(l, seq);
 
-	l->ack_soon = true;
-	if ((uint8_t)(f->seq - l->want) >= credit(l) || *size != GOSIG_EMPTY)
+	l->s.ack_soon = true;
+	if (((seq - l->s.want) & 0xff) >= credit(l) || *size != 0)
 		return;
-	memcpy(l->slots[f->seq % GOSIG_RX_WINDOW], f->payload, f->size);
-	*size = (uint16_t)f->size;
-	told(l, (uint8_t)(f->seq + 1), 1);
-	while (credit(l) > 0 && *slot_size(l, l->want) != GOSIG_EMPTY)
-		l->want++;
+	memcpy(l->slots[seq % GOSIG_RX_WINDOW], f->payload, f->size);
+	*size = (uint16_t)(f->size + 1);
+	told(l, seq + 1, 1);
+	while (credit(l) > 0 && *filled(l, l->s.want) != 0)
+		l->s.want++;
 }
 
 static void handle(gosig_link *l, const gosig_frame *f)
 {
-	if (f->type == GOSIG_SYN || f->type == GOSIG_SYNACK) {
-		gosig_link_handle_syn(l, f);
-	} else if (f->type == GOSIG_RST) {
+	unsigned type = f->head[0] >> 4 & 7u;
+
+	if (type - 1 < 2) { /* SYN, SYNACK */
+		gosig_link_handle_syn(l, type, f);
+	} else if (type == GOSIG_RST) {
 		gosig_link_handle_rst(l, f);
-	} else if (!l->open) {
-		l->syn_soon = true; /* whoever sends this does not know that we began anew */
-	} else if (f->sid == l->peer_id) {
-		l->heard = l->now;
-		l->hint_set = false;
+	} else if (!l->s.open) {
+		if (l->syn_wait > SYN_SOON)
+			l->syn_wait = SYN_SOON; /* whoever sends this does not know that we began anew */
+	} else if (f->head[GOSIG_HEAD_SID] == l->s.peer_id) {
+		l->s.heard = l->now;
+		l->s.hint_set = false;
 		if (f->size > GOSIG_MTU || !acknowledge(l, f)) {
 			gosig_link_reset(l, GOSIG_LINK_PROTOCOL);
-		} else if (f->type == GOSIG_DATA) {
+		} else if (type == GOSIG_DATA) {
 			take_data(l, f);
 		} else {
-			told(l, f->seq, 0);
-			if (f->type == GOSIG_PING)
-				l->ack_soon = true;
+			told(l, f->head[GOSIG_HEAD_SEQ], 0);
+			if (type == GOSIG_PING)
+				l->s.ack_soon = true;
 		}
 	}
 }
 
-GOSIG_LOCAL void gosig_link_input(gosig_link *l, uint8_t byte)
+void gosig_link_input(gosig_link *l, uint8_t byte)
 {
 	size_t size = l->in_size;
 	gosig_frame f;
-	bool overlong = l->overlong;
 
 	if (byte != 0) {
+		if (size <= sizeof l->in)
+			l->in_size++;
 		if (size < sizeof l->in)
-			l->in[l->in_size++] = byte;
-		else
-			l->overlong = true;
+			l->in[size] = byte;
 		return;
 	}
 	l->in_size = 0;
-	l->overlong = false;
 	if (size == 0 || l->closed)
 		return; /* zeros stand before and after every frame */
-	if (!overlong && gosig_parse_frame(l->in, size, &f)) {
+	if (size <= sizeof l->in && gosig_parse_frame(l->in, size, &f)) {
 		handle(l, &f);
-	} else if (!l->hint_set) { /* tell it, unless the next frame comes soon */
-		l->hint_set = true;
-		l->hint = l->now;
+	} else if (!l->s.hint_set) { /* tell it, unless the next frame comes soon */
+		l->s.hint_set = true;
+		l->s.hint = l->now;
 	}
 }
 
 /* Gives the oldest slot back, and tells the peer where it may wait for that. */
 static void release(gosig_link *l)
 {
-	uint8_t owed;
+	struct gosig_session *s = &l->s;
+	uint8_t owed = (uint8_t)(++s->first - s->granted);
 
-	*slot_size(l, l->first) = GOSIG_EMPTY;
-	l->used = 0;
-	l->first++;
-	owed = (uint8_t)(l->first + GOSIG_RX_WINDOW - l->granted);
-	if (l->granted == l->want || owed > GOSIG_RX_WINDOW / 2)
-		l->ack_soon = true;
+	*filled(l, s->first - 1u) = 0;
+	s->used = 0;
+	if (owed > GOSIG_RX_WINDOW / 2 || (uint8_t)(s->granted + GOSIG_RX_WINDOW) == s->want)
+		s->ack_soon = true;
 }
 
 /* Takes a byte of a message's length; false: too large, or not the shortest form. */
-static bool length_byte(gosig_link *l, uint8_t b)
+static bool length_byte(gosig_link *l, uint32_t b)
 {
-	l->length |= (uint32_t)(b & 0x7f) << l->length_size;
-	l->length_size = (uint8_t)(l->length_size + 7);
-	if (l->length > GOSIG_MAX_FRAME || (b == 0 && l->length_size > 7))
+	struct gosig_session *s = &l->s;
+
+	s->left |= (b & 0x7f) << s->length_bits;
+	if (s->left > GOSIG_MAX_FRAME || (b == 0 && s->length_bits > 0))
 		return false;
-	if ((b & 0x80) != 0)
-		return l->length_size < 28;
-	l->left = l->length;
-	l->inside = true;
-	l->length = 0;
-	l->length_size = 0;
+	s->length_bits = (uint8_t)(s->length_bits + 7);
+	if (b >= 0x80)
+		return s->length_bits < 28;
+	s->length_bits = 0;
+	s->inside = true;
 	return true;
 }
 
-GOSIG_LOCAL bool gosig_link_receive(gosig_link *l, uint8_t *buffer, uint16_t *got)
+bool gosig_link_receive(gosig_link *l, uint8_t *buffer, uint16_t *got)
 {
-	bool whole = false;
+	struct gosig_session *s = &l->s;
 	uint8_t b;
 
-	while (!whole && l->first != l->want) {
-		if (l->used < *slot_size(l, l->first)) {
-			b = l->slots[l->first % GOSIG_RX_WINDOW][l->used++];
-			if (l->inside) {
+	while (s->first != s->want) {
+		if (s->used + 1u < *filled(l, s->first)) {
+			b = l->slots[s->first % GOSIG_RX_WINDOW][s->used++];
+			if (s->inside) {
 				buffer[(*got)++] = b;
-				l->left--;
+				s->left--;
 			} else if (!length_byte(l, b)) {
 				gosig_link_reset(l, GOSIG_LINK_TOO_LARGE);
-				return false;
+				break;
 			}
-			whole = l->inside && l->left == 0;
 		}
-		if (l->used >= *slot_size(l, l->first))
+		if (s->used + 1u >= *filled(l, s->first))
 			release(l);
+		if (s->inside && s->left == 0) {
+			s->inside = false;
+			return true;
+		}
 	}
-	if (whole)
-		l->inside = false;
-	return whole;
+	return false;
 }
 
 /* ---- what goes out ----------------------------------------------------------------- */
@@ -275,130 +276,123 @@ GOSIG_LOCAL bool gosig_link_receive(gosig_link *l, uint8_t *buffer, uint16_t *go
 static uint32_t patience(const gosig_link *l)
 {
 	uint32_t least = l->frame_time == 0 ? 150 : 60 + 2 * l->frame_time;
-	uint32_t wait = least << (l->retries < 8 ? l->retries : 8);
+	uint32_t wait = least << l->s.retries;
 
-	if (wait > LONGEST_RETRY)
-		wait = least > LONGEST_RETRY ? least : LONGEST_RETRY;
-	return wait;
+	if (wait < LONGEST_RETRY)
+		return wait;
+	return least > LONGEST_RETRY ? least : LONGEST_RETRY;
 }
 
 static void tick(gosig_link *l)
 {
-	if (passed(l, l->heard, l->keepalive * 7 / 2)) {
+	struct gosig_session *s = &l->s;
+	bool idle = s->una == s->next;
+
+	if (passed(l, s->heard, s->keepalive * 7 / 2)) {
 		gosig_link_lose(l, GOSIG_LINK_SILENT);
 		return;
 	}
-	if (outstanding(l) == 0)
-		l->progress = l->now;
-	if (passed(l, l->progress, STUCK_AFTER)) {
+	if (idle)
+		s->progress = l->now;
+	if (passed(l, s->progress, STUCK_AFTER)) {
 		gosig_link_reset(l, GOSIG_LINK_STUCK);
 		return;
 	}
-	if (l->lost > 0 || (outstanding(l) == 0 && (l->size == 0 || can_send(l)))) {
+	if (oldest_lost(l) != s->next || (idle && (s->size == 0 || can_send(l)))) {
 		; /* nothing is waited for */
-	} else if (passed(l, l->timer, patience(l))) {
-		l->retries++;
-		l->timer = l->now;
-		if (outstanding(l) == 0)
-			l->ping = true; /* the peer has no buffer, or its word that it has got lost */
+	} else if (passed(l, s->timer, patience(l))) {
+		if (s->retries < 8)
+			s->retries++;
+		s->timer = l->now;
+		if (idle)
+			s->ping = true; /* the peer has no buffer, or its word that it has got lost */
 		else
-			miss(l, frame_at(l, l->una));
+			miss(l, frame_at(l, s->una));
 	}
-	if (l->hint_set && passed(l, l->hint, l->frame_time)) {
-		l->hint_set = false;
-		l->ack_now = true;
+	if (s->hint_set && passed(l, s->hint, l->frame_time)) {
+		s->hint_set = false;
+		s->ack_now = true;
 	}
-	if (passed(l, l->heard, l->keepalive) && passed(l, l->pinged, l->keepalive))
-		l->ping = true;
+	if (passed(l, s->heard, s->keepalive) && passed(l, s->pinged, s->keepalive))
+		s->ping = true;
 }
 
 /* Makes a new frame of the bytes that wait. */
-static gosig_sent *cut(gosig_link *l, gosig_sent *f)
+static void cut(gosig_link *l)
 {
-	unsigned chunk = (unsigned)l->mtu >> l->level, size = (unsigned)(l->size - l->in_frames);
+	struct gosig_session *s = &l->s;
+	gosig_sent *f = frame_at(l, s->next++);
+	uint32_t chunk = s->mtu >> s->level, size = s->size - s->in_frames;
 
 	if (chunk < MIN_CHUNK)
 		chunk = MIN_CHUNK; /* an MTU is 32 at least */
 	if (size > chunk)
 		size = chunk;
-	f->arrived = f->lost = false;
 	f->size = (uint16_t)size;
-	f->offset = ring_index(l, l->in_frames);
-	l->in_frames = (uint16_t)(l->in_frames + size);
-	l->next++;
-	return f;
+	f->offset = (uint16_t)ring_index(l, s->in_frames);
+	s->in_frames += size;
 }
 
-static void bitmap(gosig_link *l, gosig_stuffing *s)
+static size_t emit(gosig_link *l, unsigned type, uint8_t seq)
 {
-	unsigned bits = 0, i;
-
-	for (i = 1; i < credit(l); i++)
-		if (*slot_size(l, l->want + i) != GOSIG_EMPTY)
-			bits |= 1u << (i - 1);
-	gosig_stuff_number(s, bits, 2);
-}
-
-static size_t emit(gosig_link *l, unsigned type, uint8_t seq, gosig_sent *data)
-{
-	gosig_stuffing s;
-	uint16_t i, at;
+	struct gosig_session *s = &l->s;
+	gosig_sent *data = frame_at(l, seq);
+	gosig_stuffing to;
+	unsigned i, at, bits = 0;
 	/* ack_now without a gap: something damaged came last, whatever it was. */
-	bool gaps = l->seen != l->want || l->ack_now;
+	bool gaps = s->seen != s->want || s->ack_now;
 
-	gosig_stuff_begin(&s, l->out);
-	gosig_stuff(&s, (uint8_t)((type | (gaps ? GOSIG_GAPS : 0u)) << 4 | credit(l)));
-	gosig_stuff(&s, seq);
-	gosig_stuff(&s, l->want);
-	gosig_stuff(&s, l->sid);
 	if (gaps)
-		bitmap(l, &s);
-	if (data != NULL) {
-		for (i = 0, at = data->offset; i < data->size; i++) {
-			gosig_stuff(&s, l->ring[at]);
+		type |= GOSIG_GAPS;
+	gosig_stuff_begin(&to, l->out, type << 4 | credit(l) | (uint32_t)seq << 8 | (uint32_t)s->want << 16 | (uint32_t)s->sid << 24);
+	if (gaps) {
+		for (i = credit(l); i > 1; bits = bits << 1 | (*filled(l, s->want + i) != 0))
+			i--;
+		gosig_stuff_number(&to, bits, 2);
+	}
+	if ((type & 7) == GOSIG_DATA) {
+		for (i = data->size, at = data->offset; i > 0; i--) {
+			gosig_stuff(&to, l->ring[at]);
 			if (++at == GOSIG_TX_BUFFER)
 				at = 0;
 		}
-		not_lost(l, data);
-		data->stamp = ++l->stamp;
-		l->timer = l->now + l->frame_time;
+		data->state = FLYING;
+		data->stamp = ++s->stamp;
+		s->timer = l->now + l->frame_time;
 	}
-	l->ack_now = l->ack_soon = false;
-	l->granted = (uint8_t)(l->first + GOSIG_RX_WINDOW);
-	return gosig_stuff_end(&s, l->out);
+	s->ack_now = s->ack_soon = false;
+	s->granted = s->first;
+	return gosig_stuff_end(&to, l->out);
 }
 
 static size_t output_open(gosig_link *l)
 {
-	uint8_t seq = l->una;
+	struct gosig_session *s = &l->s;
+	uint8_t seq = oldest_lost(l);
 
-	if (l->answer) {
-		l->answer = false;
+	if (s->answer) {
+		s->answer = false;
 		return gosig_link_emit_syn(l, GOSIG_SYNACK);
 	}
-	if (!l->ack_now) {
-		if (l->lost > 0) {
-			while (!frame_at(l, seq)->lost)
-				seq++;
-			return emit(l, GOSIG_DATA, seq, frame_at(l, seq));
-		}
-		seq = l->next;
-		if (can_send(l))
-			return emit(l, GOSIG_DATA, seq, cut(l, frame_at(l, seq)));
-		if (!l->ack_soon) {
-			if (!l->ping)
+	if (!s->ack_now) {
+		if (seq == s->next && can_send(l))
+			cut(l);
+		if (seq != s->next)
+			return emit(l, GOSIG_DATA, seq);
+		if (!s->ack_soon) {
+			if (!s->ping)
 				return 0;
-			l->ping = false;
-			l->pinged = l->now;
-			return emit(l, GOSIG_PING, seq, NULL);
+			s->ping = false;
+			s->pinged = l->now;
+			return emit(l, GOSIG_PING, seq);
 		}
 	}
-	return emit(l, GOSIG_ACK, l->next, NULL);
+	return emit(l, GOSIG_ACK, s->next);
 }
 
-GOSIG_LOCAL size_t gosig_link_output(gosig_link *l)
+size_t gosig_link_output(gosig_link *l)
 {
-	if (l->open && l->event == 0)
+	if (l->s.open && l->event == 0)
 		tick(l);
 	if (l->event != 0)
 		return 0;
@@ -406,11 +400,11 @@ GOSIG_LOCAL size_t gosig_link_output(gosig_link *l)
 		return gosig_link_emit_rst(l);
 	if (l->closed)
 		return 0;
-	if (l->open)
+	if (l->s.open)
 		return output_open(l);
-	if (!l->syn_now && !passed(l, l->syn_last, l->syn_soon ? 20 : 250))
+	if (l->syn_wait > 0 && !passed(l, l->syn_last, l->syn_wait))
 		return 0;
-	l->syn_now = l->syn_soon = false;
+	l->syn_wait = SYN_EVERY;
 	l->syn_last = l->now;
 	return gosig_link_emit_syn(l, GOSIG_SYN);
 }

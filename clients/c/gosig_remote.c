@@ -15,51 +15,31 @@ static bool matches(const gosig_subscription *s, const char *sender, const char 
 
 static bool wants(const gosig *g, const char *sender, const char *event)
 {
-	const gosig_subscription *s;
+	const gosig_node *n = g->subscriptions;
 
-	for (s = g->subscriptions; s != NULL; s = s->next)
-		if (matches(s, sender, event))
-			return true;
-	return false;
+	while (n != NULL && !matches((const gosig_subscription *)n, sender, event))
+		n = n->next;
+	return n != NULL;
 }
 
 /* A handler may end any subscription: one that has ended still leads on. */
-GOSIG_LOCAL void gosig_deliver(gosig *g, gosig_signal *signal)
+void gosig_deliver(gosig *g, const gosig_signal *signal)
 {
-	gosig_subscription *s, *next;
+	gosig_node *n, *next;
+	gosig_subscription *s;
 
-	for (s = g->subscriptions; s != NULL; s = next) {
-		next = s->next;
+	for (n = g->subscriptions; n != NULL; n = next) {
+		next = n->next;
+		s = (gosig_subscription *)n;
 		if (matches(s, signal->sender, signal->event))
 			s->handle(g, signal, s->context);
 	}
 }
 
-static void tell(gosig *g, gosig_kind kind, const char *sender, const char *event, const gosig_field *f)
-{
-	gosig_signal s;
-
-	memset(&s, 0, sizeof s);
-	s.kind = kind;
-	s.sender = sender;
-	s.event = event;
-	s.number = f[0].n;
-	if (kind == GOSIG_LOST) {
-		s.count = f[1].n;
-		s.reason = (uint8_t)f[2].n;
-	} else {
-		s.data = f[1].p;
-		s.size = f[1].size;
-	}
-	gosig_deliver(g, &s);
-}
-
 static void presence(gosig *g, gosig_kind kind, const char *sender, uint16_t code, const char *text)
 {
-	gosig_signal s;
+	gosig_signal s = {.kind = kind};
 
-	memset(&s, 0, sizeof s);
-	s.kind = kind;
 	s.sender = sender;
 	s.event = kind == GOSIG_CONNECT ? came : left;
 	s.code = code;
@@ -67,19 +47,24 @@ static void presence(gosig *g, gosig_kind kind, const char *sender, uint16_t cod
 	gosig_deliver(g, &s);
 }
 
-/* There was no room here for what is subscribed to. */
-static void no_room(gosig *g, const char *sender, const char *event)
+static void lost(gosig *g, const char *sender, const char *event, uint64_t number, uint64_t count, uint32_t reason)
 {
-	gosig_field f[3];
+	gosig_signal s = {.kind = GOSIG_LOST};
 
-	f[0].n = f[1].n = 0;
-	f[2].n = GOSIG_LOST_INBOUND;
-	tell(g, GOSIG_LOST, sender, event, f);
+	s.sender = sender;
+	s.event = event;
+	s.number = number;
+	s.count = count;
+	s.reason = (uint8_t)reason;
+	gosig_deliver(g, &s);
 }
+
+/* There was no room here for what is subscribed to. */
+static void no_room(gosig *g, const char *sender, const char *event) { lost(g, sender, event, 0, 0, GOSIG_LOST_INBOUND); }
 
 /* ---- places ------------------------------------------------------------------------- */
 
-static void free_routes(gosig *g, size_t remote)
+static void free_routes(gosig *g, const gosig_remote *remote)
 {
 	gosig_route *r;
 
@@ -117,18 +102,17 @@ static gosig_remote *place(gosig *g, const char *name, const gosig_field *f)
 	if (best->state == FREE || memcmp(best->epoch, f[2].p, 8) != 0 || !gosig_same(best->name, name)) { /* another life */
 		if (!store(best->name, name))
 			return NULL;
-		free_routes(g, (size_t)(best - g->remotes));
+		free_routes(g, best);
 		memcpy(best->epoch, f[2].p, 8);
 	}
 	best->state = HERE;
-	best->number = (uint32_t)f[0].n;
-	best->route = (uint32_t)f[1].n;
-	best->events = (uint32_t)f[4].n;
+	best->number = f[0].n;
+	best->route = f[1].n;
 	return best;
 }
 
 /* Begins to hear an event of a sender that has a place; false: no room. */
-static bool listen(gosig *g, size_t remote, size_t index, const char *event, bool fresh)
+static bool listen(gosig *g, gosig_remote *remote, size_t index, const char *event, bool fresh)
 {
 	gosig_route *r, *best = NULL;
 
@@ -143,31 +127,29 @@ static bool listen(gosig *g, size_t remote, size_t index, const char *event, boo
 	}
 	if (best == NULL || !store(best->name, event))
 		return false;
-	best->remote = (uint8_t)remote;
+	best->remote = remote;
 	best->index = (uint16_t)index;
 	best->expected = 1;
 	best->flags = fresh ? USED | KNOWN : USED;
 	return true;
 }
 
-static gosig_route *find(gosig *g, uint64_t number)
-{
-	gosig_route *r;
-
-	for (r = g->routes; r < g->routes + GOSIG_MAX_ROUTES; r++) {
-		const gosig_remote *of = &g->remotes[r->remote];
-		if (r->flags != 0 && of->state == HERE && of->route + (uint64_t)r->index == number)
-			return r;
-	}
-	return NULL;
-}
-
-GOSIG_LOCAL void gosig_routes_unwanted(gosig *g)
+static gosig_route *find(gosig *g, uint32_t number)
 {
 	gosig_route *r;
 
 	for (r = g->routes; r < g->routes + GOSIG_MAX_ROUTES; r++)
-		if (r->flags != 0 && !wants(g, g->remotes[r->remote].name, r->name))
+		if (r->flags != 0 && r->remote->state == HERE && r->remote->route + r->index == number)
+			return r;
+	return NULL;
+}
+
+void gosig_routes_unwanted(gosig *g)
+{
+	gosig_route *r;
+
+	for (r = g->routes; r < g->routes + GOSIG_MAX_ROUTES; r++)
+		if (r->flags != 0 && !wants(g, r->remote->name, r->name))
 			r->flags = 0;
 }
 
@@ -177,37 +159,39 @@ static void tell_peer(gosig *g, gosig_peer *p, bool here)
 {
 	p->here = here;
 	if (!here)
-		gosig_end_calls(g, p);
+		gosig_end_calls(g, p, false);
 	if (p->changed != NULL)
 		p->changed(g, p, p->context);
 }
 
-GOSIG_LOCAL void gosig_on_connect(gosig *g, uint8_t type, gosig_field *f)
+void gosig_on_connect(gosig *g, unsigned type, gosig_field *f)
 {
-	const char *name = gosig_string(&f[3]), *event;
-	gosig_field list = f[4];
+	const char *name = gosig_text(&f[3]), *event;
 	gosig_remote *r = NULL;
+	gosig_node *n;
 	gosig_peer *p;
 	size_t index;
 	bool keep = wants(g, name, came) || wants(g, name, left);
 
 	if (keep)
 		r = place(g, name, f);
-	for (p = g->peers; p != NULL; p = p->next)
+	for (n = g->peers; n != NULL; n = n->next) {
+		p = (gosig_peer *)n;
 		if (gosig_same(p->name, name)) {
-			p->number = (uint32_t)f[0].n;
+			p->number = f[0].n;
 			tell_peer(g, p, true);
 		}
+	}
 	presence(g, GOSIG_CONNECT, name, 0, "");
 	if (keep && r == NULL)
 		no_room(g, name, left);
-	for (index = 0; list.n > 0; index++) {
-		event = gosig_next_name(&list);
+	for (index = 0; f[4].n > 0; index++) {
+		event = gosig_next_name(&f[4]);
 		if (!wants(g, name, event))
 			continue;
 		if (r == NULL)
 			r = place(g, name, f);
-		if (r == NULL || !listen(g, (size_t)(r - g->remotes), index, event, (type & GOSIG_F_FRESH) != 0))
+		if (r == NULL || !listen(g, r, index, event, (type & GOSIG_F_FRESH) != 0))
 			no_room(g, name, event);
 	}
 }
@@ -216,81 +200,67 @@ static void leave(gosig *g, gosig_remote *r, uint16_t code, const char *reason)
 {
 	r->state = GONE;
 	if (code != GOSIG_CONNECTION) { /* this life will not come back */
-		free_routes(g, (size_t)(r - g->remotes));
+		free_routes(g, r);
 		r->state = FREE;
 	}
 	presence(g, GOSIG_DISCONNECT, r->name, code, reason);
 }
 
-GOSIG_LOCAL void gosig_on_disconnect(gosig *g, const gosig_field *f)
+/* The one with a number has left, or all have. */
+static void gone(gosig *g, uint32_t number, bool all, uint16_t code, const char *reason)
 {
-	const char *reason = gosig_string(&f[2]);
 	gosig_remote *r;
+	gosig_node *n;
 	gosig_peer *p;
 
 	for (r = g->remotes; r < g->remotes + GOSIG_MAX_REMOTES; r++)
-		if (r->state == HERE && r->number == f[0].n)
-			leave(g, r, (uint16_t)f[1].n, reason);
-	for (p = g->peers; p != NULL; p = p->next)
-		if (p->here && p->number == f[0].n)
+		if (r->state == HERE && (all || r->number == number))
+			leave(g, r, code, reason);
+	for (n = g->peers; n != NULL; n = n->next) {
+		p = (gosig_peer *)n;
+		if (p->here && (all || p->number == number))
 			tell_peer(g, p, false);
+	}
 }
 
-GOSIG_LOCAL void gosig_remotes_lost(gosig *g)
-{
-	gosig_remote *r;
-	gosig_peer *p;
+void gosig_on_disconnect(gosig *g, const gosig_field *f) { gone(g, f[0].n, false, (uint16_t)f[1].n, gosig_text(&f[2])); }
 
-	for (r = g->remotes; r < g->remotes + GOSIG_MAX_REMOTES; r++)
-		if (r->state == HERE)
-			leave(g, r, GOSIG_CONNECTION, "");
-	for (p = g->peers; p != NULL; p = p->next)
-		if (p->here)
-			tell_peer(g, p, false);
-}
+void gosig_remotes_lost(gosig *g) { gone(g, 0, true, GOSIG_CONNECTION, ""); }
 
 /* ---- events --------------------------------------------------------------------------- */
 
-static void on_route(gosig_route *r, uint8_t type, gosig_field *f)
-{
-	uint64_t seq = f[1].n;
-	bool known = (r->flags & KNOWN) != 0, past = (r->flags & PAST) != 0;
-
-	f[1].n = f[2].n = 0;
-	if (known && seq < r->expected)
-		return; /* it crossed what has come meanwhile */
-	r->flags = USED | KNOWN;
-	if (known && (past || (type & GOSIG_F_FLAG) == 0)) {
-		f[1].n = seq - r->expected;
-		f[2].n = GOSIG_LOST_CONNECTION;
-	}
-	r->expected = seq;
-	f[0].n = seq - f[1].n;
-}
-
 /* A route is heard once its number is known: what comes before that, or crosses an
  * UNSUBSCRIBE, is nobody's. */
-GOSIG_LOCAL void gosig_on_numbered(gosig *g, uint8_t type, gosig_field *f)
+void gosig_on_numbered(gosig *g, unsigned type, const gosig_field *f)
 {
 	gosig_route *r = find(g, f[0].n);
-	gosig_kind kind = GOSIG_LOST;
+	uint64_t number = gosig_number(&f[1]), expected;
+	gosig_signal s = {.kind = GOSIG_EVENT};
+	unsigned flags;
 
 	if (r == NULL)
 		return;
+	flags = r->flags;
+	expected = r->expected;
 	if ((type & 0x1f) == GOSIG_T_ROUTE) {
-		on_route(r, type, f);
-		if (f[1].n == 0)
-			return; /* nothing is missing */
+		if ((flags & KNOWN) != 0 && number < expected)
+			return; /* it crossed what has come meanwhile */
+		r->flags = USED | KNOWN;
+		r->expected = number;
+		if (number != expected && (flags & KNOWN) != 0 && ((flags & PAST) != 0 || (type & GOSIG_F_FLAG) == 0))
+			lost(g, r->remote->name, r->name, expected, number - expected, GOSIG_LOST_CONNECTION);
+	} else if ((flags & KNOWN) == 0) {
+		;
+	} else if (type == GOSIG_T_LOST) {
+		r->expected += number;
+		lost(g, r->remote->name, r->name, expected, number, f[2].n);
 	} else {
-		if ((r->flags & KNOWN) == 0)
-			return;
-		f[0].n = r->expected;
-		if (type == GOSIG_T_EVENT) {
-			kind = GOSIG_EVENT;
-			r->expected++;
-		} else {
-			r->expected += f[1].n;
-		}
+		r->expected++;
+		s.sender = r->remote->name;
+		s.event = r->name;
+		s.number = expected;
+		s.data = f[1].p;
+		s.size = f[1].n;
+		gosig_deliver(g, &s);
 	}
-	tell(g, kind, g->remotes[r->remote].name, r->name, f);
 }

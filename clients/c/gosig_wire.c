@@ -8,66 +8,88 @@
  */
 #include "gosig_internal.h"
 
-/*	b  a byte           c  a number of 16 bits   n  a name, 1 to 255 bytes
- *	q  eight bytes      u  of 32                 e  a name or nothing
- *	i  sixteen bytes    U  of 64                 t  a text, up to 1,024 bytes
- *	m  the magic        x  of 64, not 0          k  a token or nothing
- *	z  a byte, not 0    L  names    W  numbers   N  nodes
- *	p  the payload, to the end
- */
-static const char shapes[] =
-    "mbbbieULuuuuukN." /* HELLO */
-    "bieUnuuuuukNt."   /* WELCOME */
-    "ct."              /* ABORT */
-    "-."               /* CHALLENGE: of a feature */
-    "-."               /* AUTH */
-    "uuqnLL."          /* CONNECT */
-    "uctW."            /* CONNECTED */
-    "uct."             /* DISCONNECT */
-    "nn."              /* SUBSCRIBE */
-    "nn."              /* UNSUBSCRIBE */
-    "znnct."           /* REFUSED */
-    "u."               /* WANT; on: and the turn */
-    "ux."              /* ROUTE; begin: and the turn */
-    "up."              /* EVENT */
-    "uUz."             /* LOST */
-    "-."               /* CREDIT: of a feature */
-    "UuUnp."           /* REQUEST */
-    "Uc."              /* REPLY; and the payload, or a number and a text */
-    "U."               /* CANCEL */
-    "q."               /* PING */
-    "q."               /* PONG */
-    "U."               /* SYNC */
-    "U."               /* SYNCED */
-    "ct.";             /* GOODBYE */
+/* How a field is written: so many bytes, 1 to 16, or what follows here; NOT_0 says that
+ * it must not be zero or empty. */
+enum {
+	REST = 0, /* the payload, to the end */
+	BYTE = 1,
+	NUMBER = 32, /* of 64 bits */
+	NUMBER_32,
+	NUMBER_16,
+	STRING, /* a name, up to 255 bytes */
+	TEXT,   /* up to 1,024 */
+	TOKEN,  /* sixteen bytes or none */
+	NAMES,  /* lists */
+	NUMBERS,
+	NEVER, /* of a feature */
+	NOT_0 = 128,
+	NAME = STRING | NOT_0,
+	END = 240,  /* of the envelope */
+	STOP,       /* the same, where the shape goes on */
+	IF_FLAG,    /* what follows is there only with the flag 20 */
+	IF_FAILED   /* up to STOP if the field before is 0, else what is behind that */
+};
+
+static const uint8_t shapes[] = {
+    7, 16, STRING, BYTE, BYTE, NAME, NUMBER_32, NUMBER_32, BYTE, BYTE, BYTE, TOKEN, BYTE, END, /* HELLO, as it is sent */
+    BYTE, 16, STRING, NUMBER, NAME, NUMBER_32, NUMBER_32, NUMBER_32, NUMBER_32, NUMBER_32, TOKEN, REST, END, /* WELCOME; what stands behind the token is not looked at */
+    NUMBER_16, TEXT, END, /* ABORT */
+    NEVER, END,           /* CHALLENGE */
+    NEVER, END,           /* AUTH */
+    NUMBER_32, NUMBER_32, 8, NAME, NAMES, NAMES, END,           /* CONNECT */
+    NUMBER_32, NUMBER_16, TEXT, NUMBERS, END,                   /* CONNECTED */
+    NUMBER_32, NUMBER_16, TEXT, END,                            /* DISCONNECT */
+    NAME, NAME, END,                                            /* SUBSCRIBE */
+    NAME, NAME, END,                                            /* UNSUBSCRIBE */
+    BYTE | NOT_0, NAME, NAME, NUMBER_16, TEXT, END,             /* REFUSED */
+    NUMBER_32, IF_FLAG, NUMBER_32, END,                         /* WANT */
+    NUMBER_32, NUMBER | NOT_0, IF_FLAG, NUMBER_32, END,         /* ROUTE */
+    NUMBER_32, REST, END,                                       /* EVENT */
+    NUMBER_32, NUMBER, BYTE | NOT_0, END,                       /* LOST */
+    NEVER, END,                                                 /* CREDIT */
+    NUMBER, NUMBER_32, NUMBER, NAME, REST, END,                 /* REQUEST */
+    NUMBER, NUMBER_16, IF_FAILED, REST, STOP, NUMBER, TEXT, END, /* REPLY */
+    NUMBER, END,                                                /* CANCEL */
+    8, END,                                                     /* PING */
+    8, END,                                                     /* PONG */
+    NUMBER, END,                                                /* SYNC */
+    NUMBER, END,                                                /* SYNCED */
+    NUMBER_16, TEXT, END};                                      /* GOODBYE */
 
 /* The types that may have the flag. */
 #define FLAGGED (1ul << GOSIG_T_CONNECT | 1ul << GOSIG_T_DISCONNECT | 1ul << GOSIG_T_WANT | 1ul << GOSIG_T_ROUTE)
 
-static const char *shape_of(unsigned type)
+const uint8_t *gosig_shape(unsigned type)
 {
-	const char *p = shapes;
+	const uint8_t *p = shapes;
 
-	while (--type > 0)
-		while (*p++ != '.')
+	for (type &= 0x1f; --type > 0;)
+		while (*p++ != END)
 			;
 	return p;
 }
 
-/* What follows the shape, in the cases where that depends. */
-static const char *extra(uint8_t type, const gosig_field *f)
+/* The next field of an envelope with that first byte, or END or more; last is the value of the
+ * field before. */
+unsigned gosig_next_field(const uint8_t **shape, unsigned type, gosig_word last)
 {
-	if (type == (GOSIG_T_WANT | GOSIG_F_FLAG) || type == (GOSIG_T_ROUTE | GOSIG_F_FLAG))
-		return "u.";
-	if (type == GOSIG_T_REPLY)
-		return f[1].n == 0 ? "p." : "Ut.";
-	return ".";
+	unsigned kind = *(*shape)++;
+
+	if (kind == IF_FLAG)
+		kind = (type & GOSIG_F_FLAG) != 0 ? *(*shape)++ : END;
+	if (kind == IF_FAILED) {
+		if (last != GOSIG_OK)
+			*shape += 2;
+		kind = *(*shape)++;
+	}
+	return kind;
 }
 
 /* ---- decoding ---------------------------------------------------------------------- */
 
 typedef struct input {
-	const uint8_t *at, *end;
+	uint8_t *at;
+	const uint8_t *end;
 	uint16_t code; /* of the first violation */
 } input;
 
@@ -78,166 +100,143 @@ static void fail(input *in, uint16_t code)
 	in->end = in->at;
 }
 
-static const uint8_t *take(input *in, size_t size)
+static void take_bytes(input *in, gosig_field *f, size_t size)
 {
-	const uint8_t *p = in->at;
-
-	if (size > (size_t)(in->end - p))
+	f->p = in->at;
+	if (size > (size_t)(in->end - in->at))
 		fail(in, GOSIG_VIOLATION);
 	else
 		in->at += size;
-	return p;
+	f->n = (uint32_t)size;
 }
 
-static uint8_t byte(input *in)
+static uint8_t take_byte(input *in)
 {
-	if (in->at == in->end) {
-		fail(in, GOSIG_VIOLATION);
-		return 0;
-	}
-	return *in->at++;
+	if (in->at != in->end)
+		return *in->at++;
+	fail(in, GOSIG_VIOLATION);
+	return 0;
 }
 
-/* A number in its shortest form, of so many bits. */
-static uint64_t number(input *in, unsigned bits)
+/* A number in its shortest form. */
+static void take_number(input *in, gosig_field *f)
 {
+	const uint8_t *begin = in->at, *p;
 	uint64_t n = 0;
-	unsigned shift = 0;
 	uint8_t b;
 
-	do {
-		b = byte(in);
-		n |= (uint64_t)(b & 0x7f) << shift;
-		shift += 7;
-	} while ((b & 0x80) != 0 && shift < 70);
-	if ((b == 0 && shift > 7) || (shift == 70 && b > 1) || (bits < 64 && n >> bits != 0)) {
+	do
+		b = take_byte(in);
+	while (b >= 0x80);
+	p = in->at;
+	if ((b == 0 && p - begin > 1) || p - begin > 10 || (p - begin == 10 && b > 1))
 		fail(in, GOSIG_VIOLATION);
-		n = 0;
-	}
-	return n;
+	while (p != begin)
+		n = n << 7 | (*--p & 0x7f);
+	f->n = (uint32_t)n;
+	f->hi = (uint32_t)(n >> 32);
 }
 
 /* A number that must not be above a bound. */
-static size_t count(input *in, size_t most)
+static uint32_t take_count(input *in, gosig_field *f, uint32_t most)
 {
-	uint64_t n = number(in, 64);
-
-	if (n <= most)
-		return (size_t)n;
+	take_number(in, f);
+	if (f->hi == 0 && f->n <= most)
+		return f->n;
 	fail(in, GOSIG_TOO_LARGE);
 	return 0;
 }
 
-static void bytes(input *in, gosig_field *f, size_t size)
+/* A string has its length before it, so there is room for a zero behind it if it moves
+ * by one byte. */
+static void take_string(input *in, gosig_field *f, uint32_t most)
 {
-	f->size = size;
-	f->p = take(in, size);
+	size_t size = take_count(in, f, most);
+
+	take_bytes(in, f, size);
+	if (in->code != GOSIG_OK)
+		return;
+	f->p--;
+	memmove(f->p, f->p + 1, size);
+	f->p[size] = 0;
 }
 
-static void string(input *in, gosig_field *f, size_t most) { bytes(in, f, count(in, most)); }
-
-/* Checks a list and leaves it in the frame: its memory is what has come. */
-static void list(input *in, gosig_field *f, char kind)
+static void take_field(input *in, unsigned kind, gosig_field *f)
 {
-	size_t n = count(in, 4096);
+	unsigned what = kind & ~(unsigned)NOT_0, n;
+	bool bad = what == NEVER;
 	gosig_field element;
 
-	f->n = n;
-	f->p = in->at;
-	for (; n > 0 && in->code == GOSIG_OK; n--) {
-		if (kind == 'W') {
-			(void)number(in, 32);
-			continue;
-		}
-		if (kind == 'N')
-			(void)take(in, 16);
-		string(in, &element, 255);
-		if (kind == 'L' && element.size == 0)
-			fail(in, GOSIG_VIOLATION);
+	f->hi = 0;
+	if (what < NUMBER) {
+		take_bytes(in, f, what == REST ? (size_t)(in->end - in->at) : what);
+		if (what == BYTE && in->code == GOSIG_OK)
+			f->n = *f->p;
+	} else if (what < STRING) {
+		take_number(in, f);
+		bad = (what != NUMBER && f->hi != 0) || (what == NUMBER_16 && f->n > 0xffff);
+	} else if (what < NAMES) {
+		take_string(in, f, what == TEXT ? 1024 : 255);
+		bad = what == TOKEN && (f->n & ~16u) != 0;
+	} else if (!bad) {
+		/* Names become strings, of which each begins where the one before ends, or one
+		 * byte later; numbers stay as they are. */
+		n = take_count(in, f, 4096);
+		f->p = in->at;
+		for (; n > 0 && in->code == GOSIG_OK; n--)
+			take_field(in, what == NAMES ? NAME : NUMBER_32, &element);
 	}
-	f->size = (size_t)(in->at - f->p);
-}
-
-static void decode_field(input *in, char kind, gosig_field *f)
-{
-	f->n = 1;
-	switch (kind) {
-	case 'b':
-	case 'z':
-		f->n = byte(in);
-		break;
-	case 'c':
-		f->n = number(in, 16);
-		break;
-	case 'u':
-		f->n = number(in, 32);
-		break;
-	case 'U':
-	case 'x':
-		f->n = number(in, 64);
-		break;
-	case 'q':
-		bytes(in, f, 8);
-		break;
-	case 'i':
-		bytes(in, f, 16);
-		break;
-	case 'n':
-	case 'e':
-		string(in, f, 255);
-		break;
-	case 't':
-		string(in, f, 1024);
-		break;
-	case 'k':
-		string(in, f, 255);
-		if ((f->size & ~(size_t)16) != 0)
-			f->n = 0;
-		break;
-	case 'p':
-		bytes(in, f, (size_t)(in->end - in->at));
-		break;
-	case 'L':
-	case 'W':
-	case 'N':
-		list(in, f, kind);
-		return;
-	default: /* nothing that a client without features receives */
-		f->n = 0;
-		kind = 'k';
-	}
-	if (kind == 'n')
-		f->n = f->size;
-	if (f->n == 0 && (kind == 'z' || kind == 'x' || kind == 'n' || kind == 'k'))
+	if (bad || (what != kind && (f->n | f->hi) == 0))
 		fail(in, GOSIG_VIOLATION);
 }
 
-GOSIG_LOCAL uint16_t gosig_decode(const uint8_t *frame, size_t size, gosig_field *f)
+uint16_t gosig_decode(uint8_t *frame, size_t size, gosig_field *f)
 {
-	input in;
-	const char *shape, *more = NULL;
-	gosig_field *first = f;
-	uint8_t type, flags;
+	input in = {frame, frame + size, GOSIG_OK};
+	const gosig_field *first = f;
+	gosig_word last = 0;
+	const uint8_t *shape;
+	unsigned flags = take_byte(&in), type = flags & 0x1f, kind;
 
-	in.at = frame;
-	in.end = frame + size;
-	in.code = GOSIG_OK;
-	flags = byte(&in);
-	type = flags & 0x1f;
 	if (type == GOSIG_T_CONNECT)
-		flags &= (uint8_t)~GOSIG_F_FRESH;
-	if (type < GOSIG_T_WELCOME || type > GOSIG_T_GOODBYE || (flags != type && (flags != (type | GOSIG_F_FLAG) || (FLAGGED >> type & 1) == 0)))
+		flags &= ~(unsigned)GOSIG_F_FRESH;
+	if ((FLAGGED >> type & 1) != 0)
+		flags &= ~(unsigned)GOSIG_F_FLAG;
+	if (flags != type || type - GOSIG_T_WELCOME > GOSIG_T_GOODBYE - GOSIG_T_WELCOME)
 		return GOSIG_VIOLATION;
-	for (shape = shape_of(type);; shape++) {
-		if (*shape == '.' && more == NULL)
-			shape = more = extra(flags, first);
-		if (*shape == '.')
-			break;
-		decode_field(&in, *shape, f++);
+	shape = gosig_shape(type);
+	while ((kind = gosig_next_field(&shape, *frame, last)) < END) {
+		take_field(&in, kind, f);
+		last = f++->n;
 	}
-	if (in.at != in.end || (type == GOSIG_T_CONNECT && first[4].n > 0 && first[1].n + first[4].n - 1 > UINT32_MAX))
+	if (in.at != in.end || (type == GOSIG_T_CONNECT && first[4].n > 0 && first[1].n + (first[4].n - 1) < first[1].n))
 		fail(&in, GOSIG_VIOLATION);
 	return in.code;
+}
+
+const char *gosig_next_name(gosig_field *list)
+{
+	const char *name;
+
+	while (*list->p >= 0x80) /* of a length of two bytes one is left */
+		list->p++;
+	name = (const char *)list->p;
+	list->p += strlen(name) + 1;
+	list->n--;
+	return name;
+}
+
+uint32_t gosig_next_number(gosig_field *list)
+{
+	gosig_field f;
+	input in;
+
+	in.at = list->p;
+	in.end = NULL; /* it has been looked at before */
+	take_number(&in, &f);
+	list->p = in.at;
+	list->n--;
+	return f.n;
 }
 
 /* ---- encoding ---------------------------------------------------------------------- */
@@ -261,120 +260,74 @@ static void put_number(output *out, uint64_t n)
 	put(out, (uint8_t)n);
 }
 
-static void put_bytes(output *out, const void *bytes, size_t size)
+static void put_bytes(output *out, gosig_word from, size_t size)
 {
-	const uint8_t *p = bytes;
+	const uint8_t *p = (const uint8_t *)from;
 
 	while (size-- > 0)
 		put(out, *p++);
 }
 
-static void put_names(output *out, const gosig_field *f)
+static void put_string(output *out, const char *s)
 {
-	const uint8_t *p = f->p;
-	size_t n = (size_t)f->n;
+	put_number(out, strlen(s));
+	put_bytes(out, (gosig_word)s, strlen(s));
+}
+
+/* Returns what words are left. */
+static const gosig_word *put_field(output *out, unsigned kind, const gosig_word *w)
+{
+	gosig_word first = *w++, n;
 	const char *name;
 
-	for (; n > 0; n--, p += f->size) {
-		memcpy(&name, p, sizeof name);
-		put_number(out, strlen(name));
-		put_bytes(out, name, strlen(name));
+	kind &= ~(unsigned)NOT_0;
+	if (kind == TOKEN) {
+		kind = first == 0 ? 0 : 16;
+		put(out, (uint8_t)kind);
+		put_bytes(out, first, kind);
+	} else if (kind == REST) {
+		put_bytes(out, first, *w++);
+	} else if (kind > BYTE && kind < NUMBER) {
+		put_bytes(out, first, kind);
+	} else if (kind == NUMBER) {
+		put_number(out, (uint64_t)*w++ << 32 | first);
+	} else if (kind < STRING) { /* a byte is below 128 */
+		put_number(out, first);
+	} else if (kind < NAMES) {
+		put_string(out, (const char *)first);
+	} else {
+		n = *w++;
+		put_number(out, n);
+		for (; n > 0; n--, first += *w) {
+			memcpy(&name, (const void *)first, sizeof name);
+			put_string(out, name);
+		}
+		w++;
 	}
+	return w;
 }
 
-static void encode_field(output *out, char kind, const gosig_field *f)
+size_t gosig_encode(unsigned type, const gosig_word *w, size_t size, gosig_link *to)
 {
-	switch (kind) {
-	case 'n':
-	case 'e':
-	case 't':
-	case 'k':
-		put_number(out, f->size);
-		/* fall through */
-	case 'm':
-	case 'i':
-	case 'q':
-	case 'p':
-		put_bytes(out, f->p, f->size);
-		break;
-	default: /* a number, a byte below 128, a list that is of names or empty */
-		put_number(out, f->n);
-		if (kind == 'L')
-			put_names(out, f);
+	output out = {to, 0};
+	gosig_word last = 0;
+	const uint8_t *shape = gosig_shape(type);
+	unsigned kind;
+
+	if (to != NULL)
+		put_number(&out, size);
+	put(&out, (uint8_t)type);
+	while ((kind = gosig_next_field(&shape, type, last)) < END) {
+		w = put_field(&out, kind, w);
+		last = w[-1];
 	}
-}
-
-GOSIG_LOCAL size_t gosig_encode(uint8_t type, const gosig_field *f, gosig_link *to)
-{
-	output out;
-	const char *shape, *more = NULL;
-	const gosig_field *first = f;
-
-	out.to = to;
-	out.size = 0;
-	put(&out, type);
-	for (shape = shape_of(type & 0x1f);; shape++) {
-		if (*shape == '.' && more == NULL)
-			shape = more = extra(type, first);
-		if (*shape == '.')
-			return out.size;
-		encode_field(&out, *shape, f++);
-	}
-}
-
-/* ---- what is in a frame -------------------------------------------------------------- */
-
-/* The bytes of a string have their length before them, so there is room for a zero
- * if they move by one. The frame is in the client's own buffer. */
-GOSIG_LOCAL const char *gosig_string(const gosig_field *f)
-{
-	uint8_t *p = (uint8_t *)(uintptr_t)f->p - 1;
-
-	memmove(p, f->p, f->size);
-	p[f->size] = 0;
-	return (const char *)p;
-}
-
-static void open_list(input *in, const gosig_field *f)
-{
-	in->at = f->p;
-	in->end = f->p + f->size;
-	in->code = GOSIG_OK;
-}
-
-static void taken(gosig_field *list, const input *in)
-{
-	list->size = (size_t)(in->end - in->at);
-	list->p = in->at;
-	list->n--;
-}
-
-GOSIG_LOCAL const char *gosig_next_name(gosig_field *names)
-{
-	gosig_field f;
-	input in;
-
-	open_list(&in, names);
-	string(&in, &f, 255);
-	taken(names, &in);
-	return gosig_string(&f);
-}
-
-GOSIG_LOCAL uint32_t gosig_next_number(gosig_field *numbers)
-{
-	uint32_t n;
-	input in;
-
-	open_list(&in, numbers);
-	n = (uint32_t)number(&in, 32);
-	taken(numbers, &in);
-	return n;
+	return out.size;
 }
 
 /* ---- strings ------------------------------------------------------------------------------ */
 
 /* A library's strcmp is made for speed, and large. */
-GOSIG_LOCAL bool gosig_same(const char *a, const char *b)
+bool gosig_same(const char *a, const char *b)
 {
 	while (*a == *b && *a != 0) {
 		a++;
@@ -383,48 +336,52 @@ GOSIG_LOCAL bool gosig_same(const char *a, const char *b)
 	return *a == *b;
 }
 
-/* The length of a pattern's or name's first segment. */
-static size_t segment(const char *s)
-{
-	size_t n = 0;
-
-	while (s[n] != 0 && s[n] != '/')
-		n++;
-	return n;
-}
-
+/* The next segment, or the end. */
 static const char *after(const char *s)
 {
-	s += segment(s);
-	return *s == 0 ? s : s + 1;
+	while (*s != 0)
+		if (*s++ == '/')
+			break;
+	return s;
 }
 
-/* "*" is one segment, "**" any number. On a mismatch only the last "**" can help, by
- * taking one segment more. A name that begins with "#" is matched by "**" alone and by
- * itself. */
-GOSIG_LOCAL bool gosig_match(const char *pattern, const char *name)
+/* Whether a pattern's first segment is a name's. */
+static bool same_segment(const char *pattern, const char *name)
 {
-	const char *retry = NULL, *from = NULL;
-	size_t n;
-
-	if (gosig_same(pattern, "**") || gosig_same(pattern, name))
+	if (*pattern == '*')
 		return true;
-	if (*name == '#')
-		return false;
-	while (*pattern != 0 || *name != 0) {
-		n = segment(pattern);
-		if (n == 2 && memcmp(pattern, "**", 2) == 0) {
-			pattern = retry = after(pattern);
-			from = name;
-		} else if (n > 0 && *name != 0 && ((n == 1 && *pattern == '*') || (n == segment(name) && memcmp(pattern, name, n) == 0))) {
+	while (*pattern == *name && *name != 0 && *name != '/') {
+		pattern++;
+		name++;
+	}
+	return (*pattern == 0 || *pattern == '/') && (*name == 0 || *name == '/');
+}
+
+/* "*" is one segment, "**" any number: as many as it takes for the rest to match. There
+ * are no more than sixteen. */
+static bool match(const char *pattern, const char *name)
+{
+	for (;; name = after(name)) {
+		if (pattern[0] == '*' && pattern[1] == '*') {
+			if (match(after(pattern), name))
+				return true;
+		} else if (*pattern == 0 || *name == 0) {
+			return *pattern == *name;
+		} else if (same_segment(pattern, name)) {
 			pattern = after(pattern);
-			name = after(name);
-		} else if (retry != NULL && *from != 0) {
-			pattern = retry;
-			name = from = after(from);
+			continue;
 		} else {
 			return false;
 		}
+		if (*name == 0)
+			return false;
 	}
-	return true;
+}
+
+/* A name that begins with "#" is matched by "**" alone and by itself. */
+bool gosig_match(const char *pattern, const char *name)
+{
+	if (*name == '#' && !gosig_same(pattern, "**"))
+		return gosig_same(pattern, name);
+	return match(pattern, name);
 }

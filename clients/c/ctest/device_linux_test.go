@@ -254,7 +254,7 @@ func TestNameTaken(t *testing.T) {
 	d.do(0, "connect kitchen")
 	r := h.record("kitchen", "temp")
 	require.Eventually(t, func() bool {
-		d.do(0, "emit kitchen 0 07")
+		d.tell("emit kitchen 0 07") // 16 until the router has answered
 		return len(r.ch) > 0
 	}, patience, 10*time.Millisecond)
 }

@@ -140,11 +140,7 @@ static void feed(uint8_t type, uint8_t seq, uint8_t ack, uint8_t sid, const uint
 	static uint8_t line[2 * GOSIG_LONGEST];
 	gosig_stuffing s;
 
-	gosig_stuff_begin(&s, line);
-	gosig_stuff(&s, (uint8_t)(type << 4 | (type == GOSIG_SYN ? 0 : 8)));
-	gosig_stuff(&s, seq);
-	gosig_stuff(&s, ack);
-	gosig_stuff(&s, sid);
+	gosig_stuff_begin(&s, line, (uint32_t)type << 4 | (type == GOSIG_SYN ? 0 : 8) | (uint32_t)seq << 8 | (uint32_t)ack << 16 | (uint32_t)sid << 24);
 	while (size-- > 0)
 		gosig_stuff(&s, *payload++);
 	input_size = gosig_stuff_end(&s, line);
@@ -159,7 +155,7 @@ static uint8_t open_link(void)
 
 	memcpy(syn + 4, &g.link.nonce, 4);
 	feed(GOSIG_SYN, 0, 0, 0, syn, sizeof syn);
-	return g.link.peer_id;
+	return g.link.s.peer_id;
 }
 
 static void fuzz_frames(const uint8_t *data, size_t size)
@@ -177,7 +173,7 @@ static void fuzz_frames(const uint8_t *data, size_t size)
 		now += data[3];
 		data += 5 + n;
 		size -= 5 + n;
-		if (!g.link.open)
+		if (!g.link.s.open)
 			sid = open_link();
 	}
 }
@@ -195,9 +191,9 @@ static void message(uint8_t *seq, const uint8_t *data, size_t size)
 	stream[at++] = (uint8_t)i;
 	memcpy(stream + at, data, size);
 	size += at;
-	for (at = 0; at < size && g.link.open; at += n) {
+	for (at = 0; at < size && g.link.s.open; at += n) {
 		n = size - at < 200 ? size - at : 200;
-		feed(GOSIG_DATA, (*seq)++, g.link.next, g.link.peer_id, stream + at, n);
+		feed(GOSIG_DATA, (*seq)++, g.link.s.next, g.link.s.peer_id, stream + at, n);
 	}
 }
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../gosig_frame.c"
 #include "../gosig_wire.c"
 
 #define MOST 65536
@@ -45,11 +44,12 @@ static void do_stuff(void)
 	gosig_stuffing s;
 	size_t i;
 
-	gosig_stuff_begin(&s, out);
+	s.code = out;
+	s.at = out + 1;
 	for (i = 0; i < in_size; i++)
-		stuff(&s, in[i]);
+		gosig_stuff_plain(&s, in[i]);
 	*s.code = (uint8_t)(s.at - s.code);
-	print_hex(out + 1, (size_t)(s.at - out - 1));
+	print_hex(out, (size_t)(s.at - out));
 }
 
 static void do_unstuff(void)
@@ -67,70 +67,91 @@ static void do_frame(void)
 		printf("bad");
 		return;
 	}
-	printf("%d %d %d %d %d %d %d ", f.type, f.gaps, f.credit, f.seq, f.ack, f.sid, f.bitmap);
+	printf("%d %d %d %d %d %d %u ", f.head[0] >> 4 & 7, f.head[0] >> 7, f.head[0] & 15, f.head[GOSIG_HEAD_SEQ], f.head[GOSIG_HEAD_ACK],
+	       f.head[GOSIG_HEAD_SID], f.bitmap);
 	print_hex(f.payload, f.size);
 }
 
-/* The link's ring from its beginning, which is what was encoded. */
-static void encode(uint8_t type, gosig_field *f)
+static gosig_word words[32], *word;
+
+/* The link's ring from its beginning, which is what was encoded behind its length. */
+static void encode(uint8_t type)
 {
+	size_t size = gosig_encode(type, words, 0, NULL), at = 0;
+
 	memset(&link_, 0, sizeof link_);
-	(void)gosig_encode(type, f, &link_);
-	print_hex(link_.ring, link_.size);
+	(void)gosig_encode(type, words, size, &link_);
+	while (link_.ring[at++] >= 0x80)
+		;
+	print_hex(link_.ring + at, link_.s.size - at);
 }
 
 /* Prints a list, and puts one of names into the form that the encoder takes. */
-static void do_list(char kind, gosig_field *f)
+static void do_list(bool names, gosig_field list)
 {
-	static const char *names[4096];
+	static const char *all[4096];
 	static size_t used;
-	const char **mine = names + used;
-	gosig_field rest = *f;
 
+	*word++ = (gosig_word)(all + used);
+	*word++ = list.n;
+	*word++ = sizeof *all;
 	printf("[");
-	while (rest.n > 0 && kind != 'N') {
-		if (kind == 'W') {
-			printf("%u,", (unsigned)gosig_next_number(&rest));
-		} else {
-			names[used] = gosig_next_name(&rest);
-			print_hex((const uint8_t *)names[used], strlen(names[used]));
-			printf(",");
-			used = (used + 1) % 4000;
+	while (list.n > 0) {
+		if (!names) {
+			printf("%u,", (unsigned)gosig_next_number(&list));
+			continue;
 		}
+		all[used] = gosig_next_name(&list);
+		print_hex((const uint8_t *)all[used], strlen(all[used]));
+		printf(",");
+		used = (used + 1) % 4000;
 	}
-	if (kind == 'N' && f->size > 0)
-		print_hex(f->p, f->size);
 	printf("]");
-	f->p = (const uint8_t *)mine;
-	f->size = sizeof *mine;
+}
+
+/* Prints a field, and puts it behind the words. */
+static void do_field(unsigned kind, const gosig_field *f)
+{
+	kind &= ~(unsigned)NOT_0;
+	if (kind >= NAMES) {
+		do_list(kind == NAMES, *f);
+	} else if (kind == NUMBER) {
+		*word++ = f->n;
+		*word++ = f->hi;
+		printf("%llu", (unsigned long long)gosig_number(f));
+	} else if (kind == BYTE || kind == NUMBER_16 || kind == NUMBER_32) {
+		*word++ = f->n;
+		printf("%u", (unsigned)f->n);
+	} else {
+		*word++ = (gosig_word)f->p;
+		if (kind == REST)
+			*word++ = f->n;
+		print_hex(f->p, f->n);
+	}
 }
 
 static void do_decode(void)
 {
 	gosig_field f[GOSIG_FIELDS], *at = f;
+	uint8_t type = in[0];
 	uint16_t code = gosig_decode(in, in_size, f);
-	const char *shape, *more = NULL;
-	char kind;
+	const uint8_t *shape;
+	unsigned kind;
+	gosig_word last = 0;
 
 	printf("%d", code);
 	if (code != GOSIG_OK)
 		return;
-	for (shape = shape_of(in[0] & 0x1f);; at++) {
-		if (*shape == '.' && more == NULL)
-			shape = more = extra(in[0], f);
-		kind = *shape++;
-		if (kind == '.')
-			break;
+	word = words;
+	shape = gosig_shape(type);
+	while ((kind = gosig_next_field(&shape, type, last)) < END) {
 		printf(" ");
-		if (strchr("LWN", kind) != NULL)
-			do_list(kind, at);
-		else if (strchr("bczuUx", kind) != NULL)
-			printf("%llu", (unsigned long long)at->n);
-		else
-			print_hex(at->p, at->size);
+		do_field(kind, at);
+		last = at++->n;
 	}
 	printf(" = ");
-	encode(in[0], f);
+	if (type != GOSIG_T_WELCOME && type != GOSIG_T_CONNECTED) /* which are never sent */
+		encode(type);
 }
 
 static void do_match(const char *line)
@@ -175,7 +196,9 @@ static void do_link(const char *verb, const char *line)
 		print_hex(link_.out, gosig_link_output(&link_));
 	} else if (strcmp(verb, "send") == 0) {
 		read_hex(line);
-		gosig_link_begin(&link_, in_size);
+		for (i = in_size; i >= 0x80; i >>= 7)
+			gosig_link_push(&link_, (uint8_t)(i | 0x80));
+		gosig_link_push(&link_, (uint8_t)i);
 		for (i = 0; i < in_size; i++)
 			gosig_link_push(&link_, in[i]);
 	} else if (strcmp(verb, "receive") == 0) {
@@ -189,7 +212,7 @@ static void do_link(const char *verb, const char *line)
 		i = gosig_link_event(&link_);
 		printf("%u %u", (unsigned)i, link_.reason);
 		if (i == GOSIG_LINK_OPENED)
-			printf(" %u %u %u", link_.mtu, link_.window, (unsigned)link_.max_message);
+			printf(" %u %u %u", (unsigned)link_.s.mtu, link_.s.window, (unsigned)link_.s.max_message);
 		got = 0;
 		whole = false;
 	} else {
