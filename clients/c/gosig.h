@@ -285,6 +285,11 @@ typedef enum gosig_state {
  * form of all payloads of this device. The strings and port stay in use. */
 void gosig_init(gosig *g, const gosig_port *port, const char *name, const char *codec);
 
+/* gosig_prove gives the token by which the router knows this device, "gst_" and so on,
+ * before the first gosig_poll; the string stays in use. It is sent where the router asks
+ * for it, as it does on a line that its operator trusts. */
+void gosig_prove(gosig *g, const char *token);
+
 /* gosig_on_change has a function told of each change of state; code and text say
  * why a connection ended, if anybody said so. */
 void gosig_on_change(gosig *g, void (*changed)(gosig *g, gosig_state state, uint16_t code, const char *text));

@@ -15,6 +15,7 @@
 #define LONGEST_PAUSE 16000u
 #define HOPELESS_PAUSE 30000u /* trying again soon will hardly help */
 #define TURNS 16            /* of 32 bytes that one poll reads */
+#define AUTH_FEATURE 16     /* it can prove who it is */
 #define LENGTH 3            /* bytes at most that the link puts before a message */
 
 /* ---- lists ------------------------------------------------------------------------------- */
@@ -63,6 +64,8 @@ void gosig_init(gosig *g, const gosig_port *port, const char *name, const char *
 	g->retry = FIRST_PAUSE;
 	gosig_link_init(&g->link, port->milliseconds(port->context), port->baud, n[0]);
 }
+
+void gosig_prove(gosig *g, const char *token) { g->proof = token; }
 
 /* ---- states ------------------------------------------------------------------------------ */
 
@@ -118,7 +121,7 @@ int gosig_send(gosig *g, unsigned type, const gosig_word *fields)
 static void say_hello(gosig *g)
 {
 	const gosig_word f[] = {
-	    GOSIG_STRING("gsig\1\1"), (gosig_word)g->node, GOSIG_STRING(g->name), 0, 1, GOSIG_STRING(g->codec),
+	    GOSIG_STRING("gsig\1\1"), (gosig_word)g->node, GOSIG_STRING(g->name), g->proof != NULL ? AUTH_FEATURE : 0, 1, GOSIG_STRING(g->codec),
 	    GOSIG_MAX_FRAME, GOSIG_MAX_ASKED, 0, 0, 0, g->has_token ? (gosig_word)g->token : 0, 0};
 	uint32_t most = GOSIG_TX_BUFFER - GOSIG_RESERVE - LENGTH;
 
@@ -165,6 +168,21 @@ static void on_welcome(gosig *g, const gosig_field *f)
 	g->announced = g->renew = false;
 	g->heard = g->pinged = g->link.now;
 	set_state(g, GOSIG_OPEN, GOSIG_OK, "");
+}
+
+/* The router asks for a proof of who this is, and says which it takes. */
+static void on_challenge(gosig *g, gosig_field *f)
+{
+	static const char token[] = "token";
+
+	for (; g->proof != NULL && f[1].n > 0;)
+		if (gosig_same(gosig_next_name(&f[1]), token)) {
+			const gosig_word auth[] = {GOSIG_STRING(token), GOSIG_STRING(g->proof), strlen(g->proof)};
+
+			(void)gosig_send(g, GOSIG_T_AUTH | GOSIG_ANSWER, auth);
+			return;
+		}
+	say_end(g, GOSIG_DENIED, HOPELESS_PAUSE);
 }
 
 static void on_end(gosig *g, const gosig_field *f)
@@ -240,6 +258,8 @@ static void on_frame(gosig *g, size_t size)
 		on_open(g, type, f);
 	else if (type == GOSIG_T_WELCOME)
 		on_welcome(g, f);
+	else if (type == GOSIG_T_CHALLENGE)
+		on_challenge(g, f);
 	else
 		say_end(g, GOSIG_VIOLATION, HOPELESS_PAUSE);
 }

@@ -73,7 +73,7 @@ struct gosig {
 	bool has_token, announced, renew, polling;
 	uint16_t got; /* of the envelope that is coming in */
 	const gosig_port *port;
-	const char *name, *codec;
+	const char *name, *codec, *proof;
 	void (*changed)(gosig *g, gosig_state state, uint16_t code, const char *text);
 	gosig_node *senders, *subscriptions, *peers, *calls;
 	uint32_t session;             /* counts connections */

@@ -34,8 +34,8 @@ static const uint8_t shapes[] = {
     7, 16, STRING, BYTE, BYTE, NAME, NUMBER_32, NUMBER_32, BYTE, BYTE, BYTE, TOKEN, BYTE, END, /* HELLO, as it is sent */
     BYTE, 16, STRING, NUMBER, NAME, NUMBER_32, NUMBER_32, NUMBER_32, NUMBER_32, NUMBER_32, TOKEN, REST, END, /* WELCOME; what stands behind the token is not looked at */
     NUMBER_16, TEXT, END, /* ABORT */
-    NEVER, END,           /* CHALLENGE */
-    NEVER, END,           /* AUTH */
+    16, NAMES, REST, END, /* CHALLENGE; what stands behind the methods is not looked at */
+    NAME, REST, END,      /* AUTH */
     NUMBER_32, NUMBER_32, 8, NAME, NAMES, NAMES, END,           /* CONNECT */
     NUMBER_32, NUMBER_16, TEXT, NUMBERS, END,                   /* CONNECTED */
     NUMBER_32, NUMBER_16, TEXT, END,                            /* DISCONNECT */

@@ -54,6 +54,7 @@ type hub struct {
 	far    *linesim.Port // of the device
 	limits router.Limits
 	codecs []codec.Codec
+	access router.AccessOptions
 }
 
 func newHub(t *testing.T, line linesim.LineOptions, limits router.Limits) *hub {
@@ -81,7 +82,7 @@ func (h *hub) start() {
 	var err error
 	h.router, err = router.NewServerRouter(h.reg, &router.ServerOptions{
 		Carriers: []carrier.Carrier{serial.New(&serial.Options{Logger: silent})},
-		Codecs:   h.codecs, Logger: silent, Limits: h.limits,
+		Codecs:   h.codecs, Logger: silent, Limits: h.limits, Access: h.access,
 	})
 	require.NoError(h.t, err)
 	_, err = h.router.Listen(patient(h.t), "serial://"+h.near.Path())
@@ -106,23 +107,37 @@ type device struct {
 	ended chan struct{} // closed when it has ended
 }
 
-func (h *hub) device(codec string) *device {
+// guard begins the router anew, with those who may do what.
+func (h *hub) guard(access router.AccessOptions) {
 	h.t.Helper()
-	cmd := exec.Command(deviceProgram(h.t), h.far.Path(), codec)
+	h.stop()
+	h.access = access
+	h.start()
+}
+
+func (h *hub) device(codec string, token ...string) *device {
+	h.t.Helper()
+	return startDevice(h.t, append([]string{h.far.Path(), codec}, token...)...)
+}
+
+// startDevice starts test/device.c.
+func startDevice(t *testing.T, args ...string) *device {
+	t.Helper()
+	cmd := exec.Command(deviceProgram(t), args...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
-	require.NoError(h.t, err)
+	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
-	require.NoError(h.t, err)
-	require.NoError(h.t, cmd.Start())
-	d := &device{t: h.t, in: in, cmd: cmd, news: make(chan struct{}, 1), ended: make(chan struct{})}
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	d := &device{t: t, in: in, cmd: cmd, news: make(chan struct{}, 1), ended: make(chan struct{})}
 	go d.read(out) // until the program ends
-	h.t.Cleanup(func() {
+	t.Cleanup(func() {
 		d.in.Close()
 		<-d.ended
 		_ = cmd.Wait()
 		if code := cmd.ProcessState.ExitCode(); code > 0 {
-			h.t.Errorf("the device has ended with %d", code) // a sanitizer
+			t.Errorf("the device has ended with %d", code) // a sanitizer
 		}
 	})
 	return d

@@ -18,6 +18,8 @@ import (
 var envelopes = map[string]string{
 	"welcome":     "version id name features codec max_frame max_requests keepalive_ms window_events window_bytes token",
 	"abort":       "code reason",
+	"challenge":   "id methods",
+	"auth":        "method proof",
 	"connect":     "sender route epoch name events requests",
 	"connected":   "sender code text wanted",
 	"disconnect":  "sender code reason",
@@ -40,7 +42,7 @@ var envelopes = map[string]string{
 
 // sent are those of them that a device sends, so that encoding must give the bytes
 // back.
-const sent = " abort connect disconnect subscribe unsubscribe route event request reply cancel ping pong sync synced goodbye "
+const sent = " abort auth connect disconnect subscribe unsubscribe route event request reply cancel ping pong sync synced goodbye "
 
 type envelopeFile struct {
 	Valid []struct {
@@ -66,7 +68,7 @@ func checkEnvelopes(t *testing.T, x *tool) {
 				}
 				got, encoded, ok := strings.Cut(x.ask("decode %s", v.Hex), " = ")
 				require.True(t, ok, "%s: %s", v.Name, got)
-				if name == "welcome" { // of which it does not look at the end
+				if name == "welcome" || name == "challenge" { // of which it does not look at the end
 					got = got[:strings.LastIndex(got, " ")]
 				}
 				assert.Equal(t, expect(v.Fields, fields), got, v.Name)
@@ -99,7 +101,7 @@ func ofFeature(name string, fields map[string]any) bool {
 // it. See gosig_wire.c.
 func routersBusiness(reason string) bool {
 	for _, s := range []string{
-		"not valid UTF-8", "node ID: zero", "nodes", "identity", "token: zero", "WELCOME: version", "max frame", "is reserved", "REFUSED: about",
+		"not valid UTF-8", "node ID: zero", "nodes", "identity", "token: zero", "WELCOME: version", "max frame", "CHALLENGE: binding", "CHALLENGE: nonce", "CHALLENGE: end", "methods: none", "is reserved", "REFUSED: about",
 	} {
 		if strings.Contains(reason, s) {
 			return true
@@ -166,7 +168,7 @@ func text(key, v string) string {
 	case "app": // as it crosses the line: -1 is 1, 1 is 2
 		n, _ := strconv.ParseInt(v, 10, 64)
 		return fmt.Sprint(uint64(n<<1 ^ n>>63))
-	case "payload":
+	case "payload", "proof":
 		return dash(v)
 	case "id", "token":
 		if _, err := strconv.ParseUint(v, 10, 64); key == "id" && err == nil && len(v) < 32 {

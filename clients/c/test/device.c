@@ -1,7 +1,7 @@
 /* device.c: a device that does what it is told on standard input, a line each, and
  * says on standard output what it hears. The tests in Go drive it.
  *
- *	device PORT CODEC
+ *	device PORT CODEC [TOKEN]
  *
  *	connect NAME EVENT,... METHOD,...   "-" for none; "any" answers all methods
  *	disconnect NAME
@@ -293,13 +293,14 @@ int main(int argc, char **argv)
 	static gosig_posix line;
 	struct pollfd ask[2];
 
-	if (argc != 3)
+	if (argc != 3 && argc != 4)
 		return 2;
 	if (gosig_posix_open(&line, argv[1], 115200) < 0) {
 		perror(argv[1]);
 		return 1;
 	}
 	gosig_init(&g, &line.port, "device", argv[2]);
+	gosig_prove(&g, argv[3]); /* NULL at the end */
 	gosig_on_change(&g, on_change);
 	memset(ask, 0, sizeof ask);
 	ask[0].fd = line.fd;

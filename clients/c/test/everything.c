@@ -6,7 +6,7 @@ typedef void (*function)(void);
 
 /* Read by nobody the compiler can see. */
 const function volatile everything[] = {
-    (function)gosig_init, (function)gosig_on_change, (function)gosig_poll, (function)gosig_now,
+    (function)gosig_init, (function)gosig_prove, (function)gosig_on_change, (function)gosig_poll, (function)gosig_now,
     (function)gosig_connect, (function)gosig_disconnect, (function)gosig_emit,
     (function)gosig_subscribe, (function)gosig_unsubscribe, (function)gosig_watch,
     (function)gosig_request, (function)gosig_cancel, (function)gosig_answer, (function)gosig_fail, (function)gosig_stop,

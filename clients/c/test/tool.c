@@ -150,7 +150,7 @@ static void do_decode(void)
 		last = at++->n;
 	}
 	printf(" = ");
-	if (type != GOSIG_T_WELCOME && type != GOSIG_T_CONNECTED) /* which are never sent */
+	if (type != GOSIG_T_WELCOME && type != GOSIG_T_CHALLENGE && type != GOSIG_T_CONNECTED) /* which are never sent */
 		encode(type);
 }
 
