@@ -10,3 +10,6 @@ func (c *Carrier) LookAgain() { c.certs.LookAgain() }
 func PeerSerial(c carrier.Conn) string {
 	return c.(*tlsConn).tls.ConnectionState().PeerCertificates[0].SerialNumber.String()
 }
+
+// LockDir is lockDir.
+var LockDir = lockDir

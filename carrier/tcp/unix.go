@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/carrier/stream"
@@ -113,13 +114,19 @@ func (c *Carrier) unixMode(addr *url.URL) (fs.FileMode, error) {
 // bindUnix makes a socket that nobody can connect to before it has its mode: it
 // is bound in a directory of its own, which only this user can enter, and
 // linked to its path when it is ready. A link, unlike a rename, never replaces
-// what somebody else has put there.
+// what somebody else has put there. The lock makes looking for a left-over socket
+// and putting another in its place one step.
 func bindUnix(ctx context.Context, path string, mode fs.FileMode) (*unixListener, error) {
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".g")
 	if err != nil {
 		return nil, fmt.Errorf("make a socket in %s: %w", filepath.Dir(path), err)
 	}
 	defer os.RemoveAll(dir) // what is linked stays
+	unlock, err := lockDir(ctx, filepath.Dir(path), lockPatience)
+	if err != nil {
+		return nil, fmt.Errorf("make a socket in %s: %w", filepath.Dir(path), err)
+	}
+	defer unlock()
 	if err := removeStale(ctx, path, filepath.Join(dir, "old")); err != nil {
 		return nil, err
 	}
@@ -140,6 +147,9 @@ func bindUnix(ctx context.Context, path string, mode fs.FileMode) (*unixListener
 	}
 	return &unixListener{UnixListener: ln, path: path, own: own}, nil
 }
+
+// lockPatience is for many routers that start at once on a busy machine.
+const lockPatience = 2 * time.Second
 
 // publish gives the socket its mode, then its path.
 func publish(hidden, path string, mode fs.FileMode) error {
@@ -167,8 +177,8 @@ func inUse(path string) error {
 }
 
 // removeStale removes a socket on which nobody answers. It moves it aside first
-// and asks again there, since another router may have removed the old one and
-// put its own into the place between a look and a removal.
+// and asks again there: without the lock another router may have removed the old
+// one, and put its own into the place, between a look and a removal.
 func removeStale(ctx context.Context, path, aside string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {

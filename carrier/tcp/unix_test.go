@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -75,7 +76,7 @@ func TestUnixManyStarters(t *testing.T) {
 			ln  carrier.Listener
 			err error
 		}
-		outcomes := make(chan outcome, 4) // one each
+		outcomes := make(chan outcome, 8) // one each
 		for range cap(outcomes) {
 			go func() {
 				ln, err := set.Listen(context.Background(), "unix://"+path)
@@ -97,6 +98,29 @@ func TestUnixManyStarters(t *testing.T) {
 		require.NoError(t, err, "the winner can be dialled")
 		conn.Close()
 	}
+}
+
+// TestUnixLock: who holds the directory's lock keeps routers from starting for a
+// while, but not for good.
+func TestUnixLock(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := tcp.LockDir(t.Context(), dir, time.Minute)
+	require.NoError(t, err)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if runtime.GOOS == "linux" {
+		_, err = tcp.LockDir(ended, dir, time.Minute)
+		assert.ErrorIs(t, err, context.Canceled, "it is held")
+	}
+	second, err := tcp.LockDir(t.Context(), dir, time.Millisecond)
+	require.NoError(t, err, "held for too long")
+	second()
+	unlock()
+	third, err := tcp.LockDir(ended, dir, time.Minute)
+	require.NoError(t, err, "it is free")
+	third()
+	_, err = tcp.LockDir(t.Context(), filepath.Join(dir, "missing"), time.Minute)
+	assert.NoError(t, err, "what is wrong with a directory is said by who makes the socket")
 }
 
 func TestUnixLeavesOtherFilesAlone(t *testing.T) {
