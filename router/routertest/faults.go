@@ -3,6 +3,8 @@ package routertest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/url"
 	"slices"
 	"sync"
@@ -83,13 +85,17 @@ func (f *faults) wakeLocked() {
 	}
 }
 
-// pass waits until a Send is admitted, or its conn is closed.
-func (f *faults) pass(c *faultyConn) {
+// pass waits until a Send is admitted. Nothing passes once its conn is closed: a
+// Send that waited for longer must not get out while the medium is closing.
+func (f *faults) pass(c *faultyConn) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for f.limited && f.admits == 0 {
+	for {
 		if _, open := f.conns[c]; !open {
-			return
+			return net.ErrClosed
+		}
+		if !f.limited || f.admits > 0 {
+			break
 		}
 		f.held++
 		changed := f.changedLocked()
@@ -105,6 +111,7 @@ func (f *faults) pass(c *faultyConn) {
 	if f.limited {
 		f.admits--
 	}
+	return nil
 }
 
 // swallow makes the connections there are lose everything, both ways, without a
@@ -196,7 +203,9 @@ func (c *faultyConn) Send(ctx context.Context, batches ...[]byte) error {
 	if c.lost() {
 		return nil
 	}
-	c.faults.pass(c)
+	if err := c.faults.pass(c); err != nil {
+		return fmt.Errorf("send: %w", err)
+	}
 	return c.Conn.Send(ctx, batches...)
 }
 

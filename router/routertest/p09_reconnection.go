@@ -131,8 +131,11 @@ func (s *sides) offline(k *kit) (again func()) {
 	k.Helper()
 	c := s.source
 	c.net.refuse(true)
+	before := len(c.states.all())
 	back := cut(k, c)
-	c.states.awaitOne(k, "the loss to be noticed", func(st router.State) bool { return st.Phase == router.Connecting && st.Err != nil })
+	c.states.await(k, "the loss to be noticed", func(states []router.State) bool {
+		return slices.ContainsFunc(states[before:], func(st router.State) bool { return st.Phase == router.Connecting && st.Err != nil })
+	})
 	return func() {
 		k.Helper()
 		c.net.refuse(false)
