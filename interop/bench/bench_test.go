@@ -30,7 +30,7 @@ func TestTinyRun(t *testing.T) {
 	var out bytes.Buffer
 	err := bench([]string{
 		"--only", "^(pubsub-16B-1to1|pubsub-1KiB-1to10-mixed|tls-16B-1to1|request-1|inproc-emit-1)$",
-		"--systems", "gosig,nats,floor", "--reps", "2", "--measure", "500ms", "--warm", "50ms",
+		"--systems", "gosig,nats,floor", "--reps", "2", "--measure", "100ms", "--warm", "50ms",
 		"--json", filepath.Join(folder, "a.json"), "--markdown", filepath.Join(folder, "a.md"), "--profile", filepath.Join(folder, "p"),
 	}, &out)
 	require.NoError(t, err)

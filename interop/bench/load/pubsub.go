@@ -91,7 +91,9 @@ func pubSub(sys peer.System, spec Spec, marks Marks) (Measured, error) {
 	}
 	defer st.open.close()
 	wait := st.publish(spec.Size)
+	none := make([]flow.Mark, len(st.sinks))
 	time.Sleep(spec.Warm)
+	st.awaitProgress(none)
 	m := st.measure(spec.Measure, marks)
 	st.window.Stop()
 	if err := wait(); err != nil {
@@ -101,18 +103,41 @@ func pubSub(sys peer.System, spec Spec, marks Marks) (Measured, error) {
 		return nil, fmt.Errorf("messages were lost: %w", err)
 	}
 	if m == nil {
-		return nil, fmt.Errorf("nothing arrived within %v", spec.Measure)
+		return nil, fmt.Errorf("nothing arrived within %v", spec.Measure+lossPatience)
 	}
 	return m, nil
 }
 
-// measure watches the sinks for a while. A sink's rate is between its own two
-// marks, so that the size of blocks does not matter. It returns nil if nothing
-// has arrived.
+// awaitProgress waits until every sink has taken more than at its mark. On a busy
+// machine that may take longer than the measuring was to. It gives up when for
+// lossPatience no sink has.
+func (st *setup) awaitProgress(from []flow.Mark) {
+	behind, since := len(from), time.Now()
+	for time.Since(since) < lossPatience {
+		still := 0
+		for i, m := range st.marks() {
+			if m.Count == from[i].Count {
+				still++
+			}
+		}
+		if still == 0 {
+			return
+		}
+		if still < behind {
+			behind, since = still, time.Now()
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+// measure watches the sinks for a while, and longer if not all have got something
+// by then. A sink's rate is between its own two marks, so that the size of blocks
+// does not matter. It returns nil if nothing has arrived.
 func (st *setup) measure(d time.Duration, marks Marks) Measured {
 	marks.Begin()
 	used, from := Used(), st.marks()
 	time.Sleep(d)
+	st.awaitProgress(from)
 	to, now := st.marks(), Used()
 	marks.End()
 	var rate float64

@@ -12,12 +12,22 @@ import (
 	"github.com/gosig/gosig/interop/bench/stats"
 )
 
-// phase of a measurement of requests.
+// stage is where a measurement of requests is: one of the constants below.
+type stage struct {
+	atomic.Int32
+	once sync.Once
+	told chan struct{} // closed by the first caller with an answer that counts, or that has failed
+}
+
 const (
 	warming int32 = iota
 	measuring
 	over
 )
+
+func newStage() *stage { return &stage{told: make(chan struct{})} }
+
+func (s *stage) tell() { s.once.Do(func() { close(s.told) }) }
 
 // request measures callers that each have one request under way, all on one
 // connection.
@@ -37,13 +47,13 @@ func request(sys peer.System, spec Spec, marks Marks) (Measured, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), spec.Warm+spec.Measure+10*time.Second)
 	defer cancel()
 
-	var phase atomic.Int32
+	phase := newStage()
 	var wg sync.WaitGroup
 	latencies := make([]stats.Histogram, len(calls))
 	failed := make([]error, len(calls))
 	for i, call := range calls {
 		wg.Go(func() { // ends when the measuring is over
-			failed[i] = callUntilOver(ctx, call, spec.Size, &phase, &latencies[i])
+			failed[i] = callUntilOver(ctx, call, spec.Size, phase, &latencies[i])
 		})
 	}
 	time.Sleep(spec.Warm)
@@ -51,6 +61,7 @@ func request(sys peer.System, spec Spec, marks Marks) (Measured, error) {
 	from := Used()
 	phase.Store(measuring)
 	time.Sleep(spec.Measure)
+	<-phase.told // on a busy machine that may take longer than the measuring was to
 	phase.Store(over)
 	to := Used()
 	marks.End()
@@ -61,7 +72,8 @@ func request(sys peer.System, spec Spec, marks Marks) (Measured, error) {
 	return summarize(latencies, from, to)
 }
 
-func callUntilOver(ctx context.Context, call peer.Call, size int, phase *atomic.Int32, latency *stats.Histogram) error {
+func callUntilOver(ctx context.Context, call peer.Call, size int, phase *stage, latency *stats.Histogram) error {
+	defer phase.tell()
 	payload := make([]byte, size)
 	for phase.Load() != over {
 		start := time.Now()
@@ -74,6 +86,7 @@ func callUntilOver(ctx context.Context, call peer.Call, size int, phase *atomic.
 		}
 		if phase.Load() == measuring {
 			latency.Add(time.Since(start))
+			phase.tell()
 		}
 	}
 	return nil
