@@ -19,6 +19,10 @@
 // different carrier at each end, for the quick ones. [Faulty] runs what must hold
 // while connections are held up, stall and are cut.
 //
+// These run a matrix of worlds each. With GOSIG_MATRIX=part in the environment they
+// run one of them, which the test's name chooses: for a quick look, or beside
+// another run of all.
+//
 // # How the cases work
 //
 // A case knows two registries: one that senders connect to and one that

@@ -18,10 +18,16 @@ import (
 func Faulty(t *testing.T, setup func(t testing.TB) Setup, seed uint64) {
 	t.Helper()
 	slow := &carriertest.Faults{Delay: 300 * time.Microsecond, Stall: 10 * time.Millisecond, StallEvery: 200}
-	t.Run("slow", func(t *testing.T) {
-		t.Parallel()
-		runAll(t, World{Setup: faultySetup(setup, seed, slow, slow), Shape: Across, Brief: true}, onceInOrder, losses, largeAndSmall, reconnection)
-	})
+	type faultyRun struct {
+		name   string
+		world  World
+		groups [][]promise
+	}
+	runs := []faultyRun{{
+		"slow",
+		World{Setup: faultySetup(setup, seed, slow, slow), Shape: Across, Brief: true},
+		[][]promise{onceInOrder, losses, largeAndSmall, reconnection},
+	}}
 	cuts := &carriertest.Faults{Delay: 300 * time.Microsecond, CutWithin: 5_000, Cuts: cutsEach, Torn: true}
 	for _, shape := range []Shape{Across, Up, Down, Chain} {
 		clients, servers := cuts, cuts
@@ -31,9 +37,16 @@ func Faulty(t *testing.T, setup func(t testing.TB) Setup, seed uint64) {
 		case Down:
 			clients = slow
 		}
-		t.Run("cut, "+string(shape), func(t *testing.T) {
+		runs = append(runs, faultyRun{
+			"cut, " + string(shape),
+			World{Setup: faultySetup(setup, seed, clients, servers), Shape: shape},
+			[][]promise{underCuts},
+		})
+	}
+	for _, r := range chosen(t, runs) {
+		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			runAll(t, World{Setup: faultySetup(setup, seed, clients, servers), Shape: shape}, underCuts)
+			runAll(t, r.world, r.groups...)
 		})
 	}
 }

@@ -116,7 +116,7 @@ func Carrier(t *testing.T, setup func(t testing.TB) Setup) {
 func Codecs(t *testing.T, setup func(t testing.TB) Setup) {
 	t.Helper()
 	c, j, r := codec.Codec(cbor.New()), codec.Codec(json.New()), codec.Codec(raw.New())
-	for _, w := range []World{
+	for _, w := range chosen(t, []World{
 		{Shape: Across, Senders: c, Subscribers: c},
 		{Shape: Across, Senders: j, Subscribers: j},
 		{Shape: Across, Senders: r, Subscribers: r},
@@ -125,7 +125,7 @@ func Codecs(t *testing.T, setup func(t testing.TB) Setup) {
 		{Shape: Up, Senders: j},
 		{Shape: Down, Subscribers: r},
 		{Shape: Chain, Senders: c, Subscribers: j},
-	} {
+	}) {
 		w.Setup, w.Brief = setup, true
 		t.Run(w.String(), func(t *testing.T) {
 			t.Parallel() // most of a case is waiting
@@ -141,13 +141,13 @@ func Codecs(t *testing.T, setup func(t testing.TB) Setup) {
 func Between(t *testing.T, senders, subscribers func(t testing.TB) Setup) {
 	t.Helper()
 	c, j, r := codec.Codec(cbor.New()), codec.Codec(json.New()), codec.Codec(raw.New())
-	for _, w := range []World{
+	for _, w := range chosen(t, []World{
 		{Shape: Across, Senders: c, Subscribers: c},
 		{Shape: Across, Senders: j, Subscribers: j},
 		{Shape: Across, Senders: r, Subscribers: r},
 		{Shape: Across, Senders: j, Subscribers: c},
 		{Shape: Chain, Senders: c, Subscribers: j},
-	} {
+	}) {
 		w.Setup, w.Far, w.Brief = senders, subscribers, true
 		t.Run(w.String(), func(t *testing.T) {
 			t.Parallel() // most of a case is waiting
