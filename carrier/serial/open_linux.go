@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 
 	tarm "github.com/tarm/serial"
 )
@@ -30,7 +31,7 @@ func openSystem(line Line) (_ *systemPort, err error) {
 		}
 	}()
 	// Before it is set: another program's line is not to be disturbed.
-	if err := control(f, func(fd int) error { return syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB) }); err != nil {
+	if err := lock(f); err != nil {
 		return nil, err
 	}
 	setter, err := tarm.OpenPort(&tarm.Config{
@@ -50,6 +51,20 @@ func openSystem(line Line) (_ *systemPort, err error) {
 		return nil, errors.Join(fmt.Errorf("claim it: %w", exclusive), setter.Close())
 	}
 	return &systemPort{f, setter}, nil
+}
+
+// lockPatience is for how long a port that is locked is tried again. Where this process
+// has just closed it, a program that it is starting this moment may still hold a copy of
+// the descriptor, and of the lock.
+const lockPatience = 200 * time.Millisecond
+
+func lock(f *os.File) error {
+	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		err := control(f, func(fd int) error { return syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB) })
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Since(begun) >= lockPatience {
+			return err
+		}
+	}
 }
 
 // Close closes both handles, the one that may wait for the last bytes last.

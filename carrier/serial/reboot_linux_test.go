@@ -21,6 +21,7 @@ import (
 // or the other; both send all they can.
 func TestGoalReboot(t *testing.T) {
 	b := newBench(t, serial.Options{}, linesim.LineOptions{Baud: baud})
+	b.overSockets()
 	rounds := 6
 	if *goals {
 		rounds = 200

@@ -39,8 +39,8 @@ func patient(t testing.TB) context.Context {
 // deviceProgram is test/device.c under the sanitizers.
 func deviceProgram(t *testing.T) string {
 	t.Helper()
-	return program(t, host(t), join(warnings, sanitizers, sources(t), []string{
-		filepath.Join(root, "test", "device.c"), filepath.Join(root, "ports", "posix", "gosig_posix.c"),
+	return program(t, host(t), join(warnings, sanitizers, []string{
+		filepath.Join(root, "test", "device.c"), filepath.Join(root, "ports", "posix", "gosig_posix.c"), sanitized(t),
 	})...)
 }
 

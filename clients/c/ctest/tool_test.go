@@ -24,12 +24,9 @@ type tool struct {
 // newTool compiles the tool with some sizes, under the sanitizers, and starts it.
 func newTool(t *testing.T, sizes ...string) *tool {
 	t.Helper()
-	args := join(warnings, sanitizers, sizes, []string{filepath.Join(root, "test", "tool.c")})
-	for _, file := range sources(t) {
-		if filepath.Base(file) != "gosig_wire.c" { // the tool takes that in itself, to know what its fields are
-			args = append(args, file)
-		}
-	}
+	args := join(warnings, sanitizers, sizes, []string{
+		filepath.Join(root, "test", "tool.c"), filepath.Join(root, "gosig_frame.c"), filepath.Join(root, "gosig_link.c"), filepath.Join(root, "gosig_session.c"),
+	})
 	cmd := exec.Command(program(t, host(t), args...))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()

@@ -17,7 +17,7 @@ import (
 // TestUnits: test/unit.c, under the sanitizers.
 func TestUnits(t *testing.T) {
 	t.Parallel()
-	program := compile(t, host(t), join(warnings, sanitizers, []string{filepath.Join(root, "test", "unit.c")}, sources(t), []string{"-lm"})...)
+	program := compile(t, host(t), join(warnings, sanitizers, []string{filepath.Join(root, "test", "unit.c"), sanitized(t), "-lm"})...)
 	out := run(t, program)
 	assert.Regexp(t, `^2\d\d checks, 0 failed\n$`, out)
 }
@@ -39,14 +39,14 @@ func corpus(t *testing.T) (dir string, files []string) {
 	return dir, files
 }
 
-// TestBadInput: what a fuzzer has found, and 20,000 inputs that are made up, harm
+// TestBadInput: what a fuzzer has found, and 5,000 inputs that are made up, harm
 // nothing that the sanitizers see.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
-	program := compile(t, host(t), join(warnings, sanitizers, []string{"-DGOSIG_FUZZ_MAIN", filepath.Join(root, "test", "fuzz.c")}, sources(t))...)
+	program := compile(t, host(t), join(warnings, sanitizers, []string{"-DGOSIG_FUZZ_MAIN", filepath.Join(root, "test", "fuzz.c"), sanitized(t)})...)
 	_, files := corpus(t)
 	assert.Regexp(t, `^\d+ inputs, [1-9]`, run(t, program, files...))
-	assert.Regexp(t, `^20000 inputs, [1-9]`, run(t, program, "20000"))
+	assert.Regexp(t, `^5000 inputs, [1-9]`, run(t, program, "5000"))
 }
 
 // TestFuzzer: libFuzzer looks for a few seconds, from what it has found before; for
@@ -82,23 +82,19 @@ func glob(t *testing.T, pattern string) []string {
 // does not use; 4 KB of RAM.
 func TestSize(t *testing.T) {
 	t.Parallel()
-	compiler := need(t, "arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi")
 	size := need(t, "arm-none-eabi-size", "binutils-arm-none-eabi")
 	for _, cpu := range []string{"cortex-m3", "cortex-m0"} {
-		dir := t.TempDir()
 		flash := map[string]int{}
 		all := 0
-		for _, source := range sources(t) {
-			object := filepath.Join(dir, filepath.Base(source)+".o")
-			run(t, compiler, join(warnings, []string{"-mcpu=" + cpu, "-mthumb", "-Os", "-c", source, "-o", object})...)
+		for name, object := range forCortex(t, cpu) {
 			text, data, bss := sections(t, run(t, size, object))
-			assert.Zero(t, bss, "%s has variables of its own", source)
-			flash[strings.TrimSuffix(filepath.Base(source), ".c")] = text + data
+			assert.Zero(t, bss, "%s has variables of its own", name)
+			flash[name] = text + data
 			all += text + data
 		}
-		object := filepath.Join(dir, "everything.o")
-		run(t, compiler, "-mcpu="+cpu, "-mthumb", "-Os", "-std=c99", "-I"+root, "-c", filepath.Join(root, "test", "everything.c"), "-o", object)
-		_, _, ram := sections(t, run(t, size, object)) // a client, and nothing else
+		everything := program(t, need(t, "arm-none-eabi-gcc", "gcc-arm-none-eabi"),
+			"-mcpu="+cpu, "-mthumb", "-Os", "-std=c99", "-I"+root, "-c", filepath.Join(root, "test", "everything.c"))
+		_, _, ram := sections(t, run(t, size, everything)) // a client, and nothing else
 		parts := flash["gosig_link"] + flash["gosig_session"] + flash["gosig_frame"] + flash["gosig_wire"] + flash["gosig_cbor"]
 		t.Logf("%s: %d bytes of flash, of which link, envelopes and CBOR %d; %d bytes of RAM; %v", cpu, all, parts, ram, flash)
 		assert.LessOrEqual(t, parts, 8<<10, "flash of link, envelopes and CBOR, %s", cpu)
