@@ -127,6 +127,7 @@ func (s *session) beginFreshLocked(a *announced) {
 	for _, or := range a.routes {
 		or.wanted, or.begun, or.number = true, 0, 0
 		or.begins.Store(false)
+		or.period.Store(0)
 		or.started.Store(s)
 		s.unsettleLocked(or)
 	}

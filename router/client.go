@@ -289,7 +289,7 @@ func (l *link) wantAll() {
 	}
 	l.mu.Unlock()
 	for _, rt := range routes {
-		l.bridge.Want(rt, true)
+		l.bridge.Want(rt, true, false)
 	}
 }
 

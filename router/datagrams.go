@@ -13,7 +13,9 @@ import (
 )
 
 // Events that may be lost travel in datagrams beside the connection's stream, each
-// with its number, where the medium has datagrams (protocol.md §8.6):
+// with its number, where the medium has datagrams: those that their sender has
+// declared lossy (protocol.md §8.6), and those of which everybody behind the peer
+// accepts loss, for as long as that holds: a period (§8.7).
 //
 //	sender's side:  [7] [8] [9] ..... idle: ROUTE 10 on the stream
 //	receiver's:     [7]     [9]  8 is lost      10: nothing is
@@ -22,24 +24,80 @@ import (
 // and announced in its place, by whoever counts them.
 
 // numbers reports whether the peer gets the route's events with their numbers.
-func (s *session) numbers(or *outRoute) bool { return s.datagrams != nil && or.rt.Lossy() }
+func (s *session) numbers(or *outRoute) bool {
+	return s.datagrams != nil && (or.rt.Lossy() || s.period(or) != 0)
+}
+
+// period is the one in which the peer gets the route's events with their numbers,
+// although their sender has not declared them lossy; 0: there is none.
+func (s *session) period(or *outRoute) uint32 {
+	if !s.hasPeriods(or) {
+		return 0
+	}
+	return or.period.Load()
+}
+
+func (s *session) hasPeriods(or *outRoute) bool {
+	return s.datagrams != nil && s.features&wire.FeatureLossyInterest != 0 && !or.rt.Lossy()
+}
+
+// choose begins or ends a period, if whether the peer accepts loss has changed:
+// the next ROUTE, which must come before the next event, says so. It is for
+// whoever puts the route's events in order: its reader, or the lock.
+func (s *session) choose(or *outRoute) (changed bool) {
+	lossy := s.hasPeriods(or) && or.lossy.Load()
+	if lossy == (or.period.Load() != 0) {
+		return false
+	}
+	if lossy {
+		or.periods++
+		or.period.Store(or.periods)
+	} else {
+		or.period.Store(0)
+	}
+	or.started.Store(nil)
+	return true
+}
+
+// numbered is numbers after choose, for the reader: the event in its hand is number
+// seq.
+func (out outRef) numbered(to *session, seq uint64) bool {
+	if to.choose(out.or) {
+		out.beginNow(to, seq)
+	}
+	return to.numbers(out.or)
+}
+
+// beginNow sends the route's ROUTE, if the peer has none.
+func (out outRef) beginNow(to *session, seq uint64) {
+	first := out.or.started.Load() != to
+	out.g.begin(to, out.or, seq)
+	out.g.handOver(segment{})
+	out.g.aim(to)
+	if first {
+		to.link.mu.Lock()
+		defer to.link.mu.Unlock()
+		to.unsettleLocked(out.or)
+	}
+}
 
 // numberedOverhead is the most that a NUMBERED's header takes.
-const numberedOverhead = 1 + 5 + 10
+const numberedOverhead = 1 + 5 + 10 + 5
 
 // emitLocked queues one event. The caller sees to it that somebody writes.
 func (s *session) emitLocked(or *outRoute, held bool, seq uint64, payload []byte) {
-	if s.numbers(or) {
-		s.numberedLocked(or, held, seq, payload)
+	period := s.period(or) // looked at once: an event that was kept is not its reader's
+	if period == 0 && (s.datagrams == nil || !or.rt.Lossy()) {
+		s.eventLocked(or, held, payload)
 		return
 	}
-	s.eventLocked(or, held, payload)
+	s.numberedLocked(or, period, held, seq, payload)
 }
 
 // numberedLocked sends one event with its number: in a datagram, unless that might
 // overtake what must come before it.
-func (s *session) numberedLocked(or *outRoute, held bool, seq uint64, payload []byte) {
-	frame := wire.Numbered{Route: or.id, Seq: seq, Held: held, Payload: payload}.Append(nil)
+func (s *session) numberedLocked(or *outRoute, period uint32, held bool, seq uint64, payload []byte) {
+	frame := wire.Numbered{Route: or.id, Seq: seq, Held: held, Period: period, Payload: payload}.Append(nil)
 	s.tailLocked(or, seq)
 	settled := s.settledLocked(or)
 	if !held && settled {
@@ -138,35 +196,32 @@ func (s *session) tellTailLocked(or *outRoute, t tail) {
 	if or.started.Load() != s {
 		return // whoever wants it again is told the number by a ROUTE that begins
 	}
-	s.out.control(wire.Route{Route: or.id, Seq: t.seq + 1}.Append(nil))
+	s.out.control(wire.Route{Route: or.id, Seq: t.seq + 1, Period: s.period(or)}.Append(nil))
 }
 
 // forwardNumbered passes an event on to a peer that gets the route's with their
 // numbers.
 func (ir *inRoute) forwardNumbered(out outRef, to *session, flags wire.Flags, payload []byte) {
+	seq := ir.next - 1
+	out.beginNow(to, seq)
 	if to.codecKey != ir.sess.codecKey {
 		data, err := to.encoded(payload, ir.sess.codec)
 		if err != nil {
+			to.noteTail(out.or, seq)
 			return // the number of the next one tells
 		}
 		payload = data
 	}
 	if len(payload)+numberedOverhead > to.maxFrame {
+		to.noteTail(out.or, seq)
 		return // the same
 	}
-	seq, held := ir.next-1, flags&wire.FlagHeld != 0 && to.features&wire.FeatureHeld != 0
-	first := out.or.started.Load() != to
-	out.g.begin(to, out.or, seq)
-	out.g.handOver(segment{}) // its ROUTE, if this is the first
-	out.g.aim(to)
+	held := flags&wire.FlagHeld != 0 && to.features&wire.FeatureHeld != 0
 	l := to.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.sess == to && !out.or.gone {
-		if first {
-			to.unsettleLocked(out.or)
-		}
-		to.numberedLocked(out.or, held, seq, payload)
+		to.numberedLocked(out.or, to.period(out.or), held, seq, payload)
 		to.kickLocked()
 	}
 }
@@ -235,8 +290,9 @@ func (s *session) handleDatagrams() error {
 		if e.Held {
 			return sig.NewError(sig.CodeProtocol, "a held-back event in a datagram")
 		}
-		if s.in.get(e.Route) == nil {
-			continue // of a sender that has left, or is yet to come
+		ir := s.in.get(e.Route)
+		if ir == nil || e.Period != ir.period {
+			continue // of a sender that has left or is yet to come, or of such a period
 		}
 		if err := s.onNumbered(&e); err != nil {
 			return err
@@ -269,7 +325,9 @@ func (s *session) onNumbered(e *wire.Numbered) error {
 	switch {
 	case ir == nil:
 		return unless("numbered of nobody", sig.NewError(sig.CodeProtocol, fmt.Sprintf("NUMBERED on route %d, which was not announced", e.Route)))
-	case !ir.lossy && enforced("numbered and not lossy"):
+	case e.Period != 0 && s.features&wire.FeatureLossyInterest == 0:
+		return sig.NewError(sig.CodeProtocol, "a period without the feature lossy interest")
+	case e.Period == 0 && !ir.lossy && enforced("numbered and not lossy"):
 		return sig.NewError(sig.CodeProtocol, fmt.Sprintf("NUMBERED on route %d, whose events must not be lost", e.Route))
 	case e.Held && s.features&wire.FeatureHeld == 0:
 		return sig.NewError(sig.CodeProtocol, "a held-back event without the feature held")

@@ -37,16 +37,22 @@ func (b *beside) ReceiveDatagram(ctx context.Context) ([]byte, error) {
 
 func (b *beside) MaxDatagram() int { return 1200 }
 
-// seqs are the numbers of the events that went by datagrams, and lets go of them.
-func (b *beside) seqs(t *testing.T) (list []uint64) {
+// take returns the datagrams sent so far, and lets go of them.
+func (b *beside) take() (frames [][]byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, frame := range b.frames {
+	frames, b.frames = b.frames, nil
+	return frames
+}
+
+// seqs are the numbers of the events that have gone by datagrams since it was last
+// asked.
+func (b *beside) seqs(t *testing.T) (list []uint64) {
+	for _, frame := range b.take() {
 		var e wire.Numbered
 		require.NoError(t, e.Decode(frame))
 		list = append(list, e.Seq)
 	}
-	b.frames = nil
 	return list
 }
 

@@ -28,7 +28,7 @@ func (l *link) offer(conn carrier.Conn) wire.Limits {
 }
 
 func (n *node) features() wire.Features {
-	f := wire.FeatureHeld | wire.FeatureHidden | wire.FeatureFragments | wire.FeatureDatagrams
+	f := wire.FeatureHeld | wire.FeatureHidden | wire.FeatureFragments | wire.FeatureDatagrams | wire.FeatureLossyInterest
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.serves || len(n.links) > 1 {

@@ -22,7 +22,8 @@ type inRoute struct {
 	// lapsed: nobody here wanted it for a while. What still comes is ignored,
 	// until the ROUTE of the latest turn; that is no gap.
 	lapsed atomic.Bool
-	turn   uint32      // counts the changes of that; guarded by the link's mutex
+	turn   uint32      // counts the changes of that; guarded by the link's mutex, as
+	wish   wish        // what is wanted of it
 	ended  atomic.Bool // the sender has left or was refused: what still comes is ignored
 	since  uint64      // if not 0, losses concern only the subscriptions there were by then
 	// position is next as of the last flush, for other goroutines; 0: not told
@@ -36,6 +37,7 @@ type inRoute struct {
 	known   bool   // next is right,
 	past    bool   // but as of an earlier connection: the peer has yet to say where it stands now
 	awaited bool   // it has not said so on an earlier connection, and something may be lost
+	period  uint32 // in which events are NUMBERED; 0: they are EVENTs, or lossy
 	missed  uint64 // since, for what was lost with an earlier connection; until that is known
 	outs    []outRef
 	outsFor []sig.Target // what outs was made from
@@ -247,6 +249,10 @@ func (s *session) survey(ir *inRoute) {
 			ir.plain = false
 			break
 		}
+		if to.choose(out.or) {
+			s.endRun()
+			out.beginNow(to, ir.next-1)
+		}
 		if to.numbers(out.or) {
 			ir.plain = false
 			break
@@ -328,7 +334,7 @@ func (ir *inRoute) forward(outs []outRef, flags wire.Flags, payload []byte) {
 			continue
 		case !out.or.of.known.Load():
 			continue
-		case to.numbers(out.or):
+		case out.numbered(to, ir.next-1):
 			ir.forwardNumbered(out, to, flags, payload)
 			continue
 		case flags&wire.FlagHeld != 0 && to.features&wire.FeatureHeld == 0:

@@ -15,9 +15,16 @@ func (s *session) onSubscribe(e *wire.Subscribe) error {
 	defer s.granting.Unlock()
 	err := p.Validate()
 	var pass func(*sig.Route) bool
+	lossy, have := s.wants[p]
 	switch {
 	case err != nil:
-	case hasPattern(s.wants, p):
+	case e.Lossy && s.features&wire.FeatureLossyInterest == 0:
+		return sig.NewError(sig.CodeProtocol, "a lossy SUBSCRIBE without the feature lossy interest")
+	case have && lossy != e.Lossy:
+		s.wants[p] = e.Lossy
+		s.link.bridge.SetLossy(p, e.Lossy)
+		return nil
+	case have:
 		return unless("pattern twice", sig.NewError(sig.CodeProtocol, fmt.Sprintf("SUBSCRIBE to %q %q twice", e.Sender, e.Event)))
 	case len(s.wants) >= s.link.limits.Subscriptions && enforced("subscriptions"):
 		err = sig.NewError(sig.CodeLimit, fmt.Sprintf("Subscriptions: one connection may have %d", s.link.limits.Subscriptions))
@@ -30,8 +37,8 @@ func (s *session) onSubscribe(e *wire.Subscribe) error {
 		s.refuseSubscription(p, sig.AsError(err))
 		return nil
 	}
-	put(&s.wants, p, struct{}{})
-	s.link.bridge.SubscribeWhere(p, pass)
+	put(&s.wants, p, e.Lossy)
+	s.link.bridge.SubscribeWhere(p, pass, e.Lossy)
 	return nil
 }
 
@@ -41,18 +48,13 @@ func (s *session) refuseSubscription(p sig.Pattern, err *sig.Error) {
 	}.Append(nil))
 }
 
-func hasPattern(set map[sig.Pattern]struct{}, p sig.Pattern) bool {
-	_, ok := set[p]
-	return ok
-}
-
 // onUnsubscribe takes a pattern back. One that was refused is no error: the
 // client may not have known.
 func (s *session) onUnsubscribe(e *wire.Unsubscribe) error {
 	p := sig.Pattern{Sender: sig.Name(e.Sender), Event: sig.Name(e.Event)}
 	s.granting.Lock()
 	defer s.granting.Unlock()
-	if hasPattern(s.wants, p) {
+	if _, have := s.wants[p]; have {
 		delete(s.wants, p)
 		s.link.bridge.Unsubscribe(p)
 	}
@@ -73,9 +75,19 @@ func (s *session) onRefused(e *wire.Refused) error {
 // route, unless that was known from a connection before.
 func (s *session) onRoute(e *wire.Route) error {
 	ir := s.in.get(e.Route)
-	if ir == nil {
+	switch {
+	case ir == nil:
 		return unless("route of nobody", sig.NewError(sig.CodeProtocol, fmt.Sprintf("ROUTE of route %d, which was not announced", e.Route)))
+	case e.Period != 0 && s.features&wire.FeatureLossyInterest == 0:
+		return sig.NewError(sig.CodeProtocol, "a period without the feature lossy interest")
 	}
+	err := s.stands(ir, e)
+	ir.period = e.Period
+	return err
+}
+
+// stands is onRoute but for the period that begins or ends.
+func (s *session) stands(ir *inRoute, e *wire.Route) error {
 	lapsed, begins := s.resume(ir, e)
 	if lapsed && !begins {
 		return nil
@@ -85,7 +97,7 @@ func (s *session) onRoute(e *wire.Route) error {
 		return nil // told before the peer knew how far it had come
 	}
 	switch {
-	case unbroken && ir.lossy && e.Seq > ir.next && !ir.past && !e.Begin:
+	case unbroken && (ir.lossy || ir.period != 0) && e.Seq > ir.next && !ir.past && !e.Begin:
 		return s.onTail(ir, e)
 	case unbroken && e.Seq > ir.next && (ir.past || !e.Begin):
 		s.lostHere(ir.forThoseBy(ir.missed), e.Seq-ir.next, sig.LossConnection)
@@ -183,7 +195,7 @@ func (s *session) onLost(e *wire.Lost) error {
 		to := out.or.link.session()
 		switch {
 		case to == nil || !out.or.of.known.Load():
-		case to.numbers(out.or):
+		case out.numbered(to, first):
 			out.g.begin(to, out.or, first) // what is missing is found by the number of the next event
 			to.noteTail(out.or, ir.next-1)
 		default:

@@ -52,10 +52,10 @@ type link struct {
 	byNumber  map[uint32]*announced
 	count     uint64 // senders announced so far
 	byRoute   map[uint32]*outRoute
-	interest  map[sig.Pattern]struct{}
-	early     map[*sig.Route]bool // Wanted before the sender's CONNECT was taken in
-	unsynced  bool                // the peer has been asked for events since its last SYNCED
-	online    chan struct{}       // closed when there is a session again, or never will be; nil: nobody waits
+	interest  map[sig.Pattern]bool // what a server is asked for, and whether it may lose some
+	early     map[*sig.Route]wish  // Wanted before the sender's CONNECT was taken in
+	unsynced  bool                 // the peer has been asked for events since its last SYNCED
+	online    chan struct{}        // closed when there is a session again, or never will be; nil: nobody waits
 	offline   offlineBuffer
 }
 
@@ -242,17 +242,26 @@ func (l *link) inOrder() []*announced {
 
 // InterestAdded asks a server for what somebody here, or behind another
 // connection, subscribes to.
-func (l *link) InterestAdded(p sig.Pattern) {
+func (l *link) InterestAdded(p sig.Pattern, lossy bool) {
 	if l.role != wire.RoleClient {
 		return // a server asks by route: Wanted
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	put(&l.interest, p, struct{}{})
-	if l.sess != nil {
+	_, asked := l.interest[p]
+	put(&l.interest, p, lossy)
+	if s := l.sess; s != nil && (!asked || s.features&wire.FeatureLossyInterest != 0) {
 		l.askedLocked(true)
-		l.sess.controlLocked(wire.Subscribe{Sender: string(p.Sender), Event: string(p.Event)}.Append(nil))
+		s.subscribeLocked(p, lossy)
 	}
+}
+
+// subscribeLocked asks the server for a pattern, or says anew whether it may lose
+// some of it.
+func (s *session) subscribeLocked(p sig.Pattern, lossy bool) {
+	s.controlLocked(wire.Subscribe{
+		Sender: string(p.Sender), Event: string(p.Event), Lossy: lossy && s.features&wire.FeatureLossyInterest != 0,
+	}.Append(nil))
 }
 
 // InterestRemoved takes it back.
@@ -269,24 +278,41 @@ func (l *link) InterestRemoved(p sig.Pattern) {
 	}
 }
 
+// wish is what is wanted of a route.
+type wish struct {
+	on    bool
+	lossy bool // all who want it accept loss
+}
+
 // Wanted tells a client which events of its senders somebody wants. On a
 // client it only notes that the numbering of a route has a hole that is no loss.
-func (l *link) Wanted(rt *sig.Route, on bool) {
+func (l *link) Wanted(rt *sig.Route, on, lossy bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ir := origin(rt)
 	if ir == nil {
-		put(&l.early, rt, on)
+		put(&l.early, rt, wish{on, lossy})
 		return
 	}
-	ir.turn++
+	was := ir.wish
+	ir.wish = wish{on, lossy}
+	if was.on != on {
+		ir.turn++
+	}
 	if !on {
 		ir.lapsed.Store(true)
 	}
-	if l.role == wire.RoleServer && l.sess == ir.sess && l.sess != nil {
+	if s := l.sess; l.role == wire.RoleServer && s == ir.sess && s != nil && (was.on != on || s.features&wire.FeatureLossyInterest != 0) {
 		l.askedLocked(on)
-		l.sess.controlLocked(wire.Want{Route: ir.number, On: on, Turn: ir.turn}.Append(nil))
+		s.wantLocked(ir)
 	}
+}
+
+// wantLocked tells a client what is wanted of one of its routes.
+func (s *session) wantLocked(ir *inRoute) {
+	s.controlLocked(wire.Want{
+		Route: ir.number, On: ir.wish.on, Lossy: ir.wish.lossy && s.features&wire.FeatureLossyInterest != 0, Turn: ir.turn,
+	}.Append(nil))
 }
 
 // Target returns what takes the route's events to the peer.

@@ -68,8 +68,8 @@ func (l *link) openLocked(s *session) (waited []*outRoute) {
 			l.dropLocked(a)
 		}
 	}
-	for p := range l.interest {
-		s.controlLocked(wire.Subscribe{Sender: string(p.Sender), Event: string(p.Event)}.Append(nil))
+	for p, lossy := range l.interest {
+		s.subscribeLocked(p, lossy)
 	}
 	l.askedLocked(l.role == wire.RoleClient)
 	l.current.Store(s)

@@ -303,18 +303,18 @@ func (s *session) showLocked(a *announced) {
 // wantAgain gives a server what it has asked for and may have now.
 func (s *session) wantAgain() {
 	l := s.link
-	var routes []*sig.Route
+	lossy := make(map[*sig.Route]bool)
 	l.mu.Lock()
 	for _, a := range l.announced {
 		for _, or := range a.routes {
-			if or.asked {
-				routes = append(routes, or.rt)
+			if or.asked.on {
+				lossy[or.rt] = or.asked.lossy
 			}
 		}
 	}
 	l.mu.Unlock()
-	for _, rt := range routes {
-		l.bridge.Want(rt, true)
+	for rt, lossy := range lossy {
+		l.bridge.Want(rt, true, lossy)
 	}
 }
 

@@ -137,15 +137,20 @@ func (s *session) adoptRoutes(ps *peerSender) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var wanted []uint32
+	var lossy []*inRoute
 	put(&s.bySender, sender, ps)
 	for i, rt := range sender.Routes() {
 		ir := ps.routes[i]
 		rt.User().(*routeInfo).in.Store(ir)
 		ir.ended.Store(false) // it may have been kept out by a policy meanwhile
-		if l.early[rt] {
+		ir.wish = l.early[rt]
+		if ir.wish.on {
 			wanted = append(wanted, uint32(i))
 		} else {
 			ir.lapsed.Store(true)
+		}
+		if ir.wish.lossy && s.features&wire.FeatureLossyInterest != 0 {
+			lossy = append(lossy, ir)
 		}
 		delete(l.early, rt)
 		ir.rt.Store(rt)
@@ -153,6 +158,9 @@ func (s *session) adoptRoutes(ps *peerSender) {
 	if l.role == wire.RoleServer && l.sess == s {
 		l.askedLocked(len(wanted) > 0)
 		s.controlLocked(wire.Connected{Sender: ps.connect.Sender, Wanted: wanted}.Append(nil))
+		for _, ir := range lossy {
+			s.wantLocked(ir)
+		}
 	}
 }
 
@@ -312,8 +320,8 @@ func (s *session) onConnected(e *wire.Connected) error {
 	}
 	l.mu.Unlock()
 	for i, or := range a.routes {
-		or.askedFor(want[i])
-		l.bridge.Want(or.rt, want[i])
+		or.askedFor(wish{on: want[i]})
+		l.bridge.Want(or.rt, want[i], false)
 	}
 	return nil
 }
@@ -321,6 +329,9 @@ func (s *session) onConnected(e *wire.Connected) error {
 // onWant learns that somebody behind the server wants the events of one of our
 // routes, or no longer does.
 func (s *session) onWant(e *wire.Want) error {
+	if e.Lossy && s.features&wire.FeatureLossyInterest == 0 {
+		return sig.NewError(sig.CodeProtocol, "a lossy WANT without the feature lossy interest")
+	}
 	l := s.link
 	l.mu.Lock()
 	or := l.byRoute[e.Route]
@@ -328,14 +339,14 @@ func (s *session) onWant(e *wire.Want) error {
 		or = nil // the next connection says it anew
 	}
 	if or != nil {
-		or.asked = e.On
+		or.asked = wish{e.On, e.Lossy}
 	}
 	if or != nil && e.On {
 		or.turn.Store(e.Turn)
 	}
 	l.mu.Unlock()
 	if or != nil { // nil: has left meanwhile
-		l.bridge.Want(or.rt, e.On)
+		l.bridge.Want(or.rt, e.On, e.Lossy)
 	}
 	return nil
 }

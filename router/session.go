@@ -76,18 +76,18 @@ type session struct {
 	noted      []*inRoute // have had events since
 	stretch    uint64     // counts the stretches of events for which what is known of a route holds, see survey
 	run        passingRun
-	relayed    []*requestTable          // answers to others in this batch
-	local      *inBatch                 // for the handlers here, of this batch
-	localEnd   int                      // where its latest events end in the batch
-	reading    *buffer                  // the batch lies in it
-	room       int                      // what the next read gets
-	wants      map[sig.Pattern]struct{} // what the peer asked for
-	scratch    []byte                   // the envelope being relayed
-	asks       wire.Request             // the last one taken in
-	answers    wire.Reply               // the same
-	transcoded transcoded               // the event being forwarded
-	woken      bool                     // this batch has brought something for other goroutines
-	partial    []byte                   // an envelope of which pieces have come, with room for its length; nil: none
+	relayed    []*requestTable      // answers to others in this batch
+	local      *inBatch             // for the handlers here, of this batch
+	localEnd   int                  // where its latest events end in the batch
+	reading    *buffer              // the batch lies in it
+	room       int                  // what the next read gets
+	wants      map[sig.Pattern]bool // what the peer asked for, and whether it accepts loss
+	scratch    []byte               // the envelope being relayed
+	asks       wire.Request         // the last one taken in
+	answers    wire.Reply           // the same
+	transcoded transcoded           // the event being forwarded
+	woken      bool                 // this batch has brought something for other goroutines
+	partial    []byte               // an envelope of which pieces have come, with room for its length; nil: none
 
 	// Of whoever writes, see writing.
 	direct   carrier.TrySender // conn, if it can write without waiting

@@ -22,7 +22,7 @@ type counters struct {
 
 // lossReasons is one more than the highest reason that is counted by itself;
 // later ones count as 0.
-const lossReasons = 8
+const lossReasons = int(sig.LossDatagram) + 1
 
 const lossSlowPeer = uint8(sig.LossSlowPeer)
 

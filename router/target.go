@@ -26,12 +26,18 @@ type outRoute struct {
 	begins atomic.Bool
 	turn   atomic.Uint32 // of the WANT by which it has begun; 0: of none
 
+	lossy atomic.Bool // the peer accepts loss
+	// period is that in which it gets the events NUMBERED, as of the latest ROUTE;
+	// 0: it does not, or the sender has declared them lossy. Changed as started is.
+	period  atomic.Uint32
+	periods uint32 // there were so far
+
 	unsettled uint64 // the session's takes from which on datagrams may follow what was queued; guarded by link.mu
 
 	// Guarded by link.mu.
 	gone     bool   // the sender has left
 	wanted   bool   // by the peer
-	asked    bool   // a server has said so, whether or not it may have it
+	asked    wish   // what a server has said of that, whether or not it may have it
 	begun    uint64 // the latest event of this process when the peer began to want the route
 	number   uint64 // the peer's count of them: exact also when emitters overtake each other
 	reserved int    // places promised to EmitWait
@@ -114,6 +120,9 @@ func (or *outRoute) late(seq uint64) bool { return !or.wanted || seq <= or.begun
 
 // startRouteLocked tells the peer the number of the route's next event.
 func (s *session) startRouteLocked(or *outRoute, seq uint64) {
+	if or.rt.Sender().Bridge() == nil { // else its reader chooses
+		s.choose(or)
+	}
 	if or.started.Load() == s {
 		return
 	}
@@ -125,7 +134,7 @@ func (s *session) startRouteLocked(or *outRoute, seq uint64) {
 // startsAt is the ROUTE that a peer is told next.
 func (or *outRoute) startsAt(s *session, seq uint64) wire.Route {
 	or.started.Store(s)
-	e := wire.Route{Route: or.id, Seq: max(seq, 1), Begin: or.begins.Swap(false)}
+	e := wire.Route{Route: or.id, Seq: max(seq, 1), Begin: or.begins.Swap(false), Period: s.period(or)}
 	if e.Begin {
 		e.Turn = or.turn.Load()
 	}
@@ -165,12 +174,15 @@ func appendEventFrame(batch []byte, flags wire.Flags, id uint32, payload []byte)
 	return batch
 }
 
-// askedFor notes whether a server wants the route.
-func (or *outRoute) askedFor(on bool) {
+// askedFor notes what a server wants of the route.
+func (or *outRoute) askedFor(w wish) {
 	or.link.mu.Lock()
 	defer or.link.mu.Unlock()
-	or.asked = on
+	or.asked = w
 }
+
+// MayLose implements [sig.LossyTarget].
+func (or *outRoute) MayLose(on bool) { or.lossy.Store(on) }
 
 // holdLocked accounts for a held-back event that goes out.
 func (or *outRoute) holdLocked(size int) {

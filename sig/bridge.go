@@ -32,15 +32,17 @@ type Peer interface {
 	// events any more; Detached is not called for them.
 	SenderDisconnected(s *Sender, reason string)
 	// InterestAdded (locked) tells of the first subscription, local or of
-	// another bridge, never this bridge's own, with this pattern. Patterns of
-	// reserved events are among them.
-	InterestAdded(p Pattern)
+	// another bridge, never this bridge's own, with this pattern, and whether it
+	// accepts loss; then again each time when another answer holds for all of
+	// them. Patterns of reserved events are among them.
+	InterestAdded(p Pattern, lossy bool)
 	// InterestRemoved (locked) tells that the last one is gone.
 	InterestRemoved(p Pattern)
 	// Wanted (locked) tells whether any subscription other than this bridge's
-	// own matches rt, a route of a sender this bridge connected. A new sender's
-	// routes are not wanted until it says so, perhaps before Connect returns.
-	Wanted(rt *Route, on bool)
+	// own matches rt, a route of a sender this bridge connected, and if so, whether
+	// all of them accept loss. A new sender's routes are not wanted until it says
+	// so, perhaps before Connect returns.
+	Wanted(rt *Route, on, lossy bool)
 	// Target (locked) returns the target for rt towards this peer, the same
 	// object each time for the same rt: the peer begins to want the route. An
 	// emission whose Seq is greater than rt.Seq is now will be pushed to it.
@@ -87,6 +89,13 @@ type Target interface {
 	Room() <-chan struct{}
 }
 
+// LossyTarget is a [Target] that can send events in a way in which some are lost.
+type LossyTarget interface {
+	// MayLose (locked) says whether it may, as of the next event. Until it is said,
+	// it may not.
+	MayLose(on bool)
+}
+
 // RemoteSpec says what a sender of another process emits and answers.
 type RemoteSpec struct {
 	Events, Requests []Name
@@ -115,12 +124,12 @@ func (r *Registry) Attach(p Peer) (*Bridge, error) {
 			}
 			for _, rt := range s.routes {
 				was := rt.wanted()
-				b.ask(rt)
+				b.ask(rt, false)
 				rt.changedWanted(was)
 			}
 		}
 	}
-	r.index.root.each(func(in *interest) { p.InterestAdded(in.pattern) })
+	r.index.root.each(func(in *interest) { p.InterestAdded(in.pattern, in.parties().firm == 0) })
 	return b, nil
 }
 
@@ -169,12 +178,13 @@ func (b *Bridge) Disconnect(s *Sender, reason string) *Notice {
 
 // Subscribe adds a pattern the peer wants events of. It is called once for each
 // distinct pattern.
-func (b *Bridge) Subscribe(p Pattern) { b.SubscribeWhere(p, nil) }
+func (b *Bridge) Subscribe(p Pattern) { b.SubscribeWhere(p, nil, false) }
 
 // SubscribeWhere is Subscribe for those of the routes that pass; nil is all. It is
 // asked with the registry's lock held, must not block, and gives the same answer
-// for a route as long as the pattern is subscribed to.
-func (b *Bridge) SubscribeWhere(p Pattern, pass func(*Route) bool) {
+// for a route as long as the pattern is subscribed to. Lossy is as in
+// [SubscribeOptions].
+func (b *Bridge) SubscribeWhere(p Pattern, pass func(*Route) bool, lossy bool) {
 	r := b.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -183,19 +193,42 @@ func (b *Bridge) SubscribeWhere(p Pattern, pass func(*Route) bool) {
 	}
 	b.patterns[p] = struct{}{}
 	in := r.index.find(p)
-	alone := in.sole()
-	if in.bridges == nil {
-		in.bridges = make(map[*Bridge]func(*Route) bool)
-	}
-	in.bridges[b] = pass
-	r.joined(in, b, alone)
+	before, c := in.parties(), claim{pass, lossy}
+	in.set(b, c, true)
+	r.tell(in, b, before)
 	r.eachRoute(p, func(rt *Route) {
-		if pass != nil && !pass(rt) {
+		if !c.passes(rt) {
 			return
 		}
 		was := rt.wanted()
-		b.link(rt)
+		b.link(rt, lossy)
 		rt.changedWanted(was)
+	})
+}
+
+// SetLossy exchanges what SubscribeWhere was told of a pattern.
+func (b *Bridge) SetLossy(p Pattern, lossy bool) {
+	r := b.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, have := b.patterns[p]; !have {
+		return
+	}
+	in := r.index.lookup(p)
+	c := in.bridges[b]
+	if c.lossy == lossy {
+		return
+	}
+	before := in.parties()
+	c.lossy = lossy
+	in.set(b, c, true)
+	r.tell(in, b, before)
+	r.eachRoute(p, func(rt *Route) {
+		if l := rt.links[b]; l != nil && c.passes(rt) {
+			was := rt.wanted()
+			l.exchange(rt, lossy)
+			rt.changedWanted(was)
+		}
 	})
 }
 
@@ -210,16 +243,17 @@ func (b *Bridge) Refilter(p Pattern, pass func(*Route) bool) {
 	}
 	in := r.index.lookup(p)
 	before := in.bridges[b]
-	in.bridges[b] = pass
+	after := claim{pass, before.lossy}
+	in.bridges[b] = after
 	r.eachRoute(p, func(rt *Route) {
-		had, has := before == nil || before(rt), pass == nil || pass(rt)
-		if had == has {
+		has := after.passes(rt)
+		if has == before.passes(rt) {
 			return
 		}
 		was := rt.wanted()
 		if has {
-			b.link(rt)
-		} else if b.unlink(rt) {
+			b.link(rt, after.lossy)
+		} else if b.unlink(rt, after.lossy) {
 			b.peer.Detached(rt)
 		}
 		rt.changedWanted(was)
@@ -251,15 +285,15 @@ func (b *Bridge) Reconsider() {
 func (b *Bridge) unask(rt *Route, l *link) {
 	was := rt.wanted()
 	l.asked = false
-	if b.unlink(rt) {
+	if b.unlink(rt, l.lenient) {
 		b.peer.Detached(rt)
 	}
 	rt.changedWanted(was)
 }
 
-// Want adds or takes back the peer's interest in one route, beside its patterns.
-// It ends with the sender.
-func (b *Bridge) Want(rt *Route, on bool) {
+// Want adds or takes back the peer's interest in one route, beside its patterns,
+// or exchanges whether that accepts loss. It ends with the sender.
+func (b *Bridge) Want(rt *Route, on, lossy bool) {
 	b.registry.mu.Lock()
 	defer b.registry.mu.Unlock()
 	if b.closed || rt.sender.gone.Load() || rt.sender.bridge == b {
@@ -267,7 +301,7 @@ func (b *Bridge) Want(rt *Route, on bool) {
 	}
 	if on {
 		was := rt.wanted()
-		b.ask(rt)
+		b.ask(rt, lossy)
 		rt.changedWanted(was)
 	} else if l := rt.links[b]; l != nil && l.asked {
 		b.unask(rt, l)
@@ -275,15 +309,20 @@ func (b *Bridge) Want(rt *Route, on bool) {
 }
 
 // ask links the route if Want has not done so, and the peer may have it.
-func (b *Bridge) ask(rt *Route) {
+func (b *Bridge) ask(rt *Route, lossy bool) {
 	if l := rt.links[b]; l != nil && l.asked {
+		if l.lenient != lossy {
+			l.lenient = lossy
+			l.exchange(rt, lossy)
+		}
 		return
 	}
 	if rt.sender.bridge == b || b.choosy != nil && !b.choosy.MayHave(rt) {
 		return
 	}
-	b.link(rt)
-	rt.links[b].asked = true
+	b.link(rt, lossy)
+	l := rt.links[b]
+	l.asked, l.lenient = true, lossy
 }
 
 // Peer returns the router's side.
@@ -303,15 +342,15 @@ func (b *Bridge) unsubscribe(p Pattern, tell bool) {
 	}
 	delete(b.patterns, p)
 	in := r.index.lookup(p)
-	pass := in.bridges[b]
-	delete(in.bridges, b)
-	r.left(in, b)
+	before, c := in.parties(), in.bridges[b]
+	in.set(b, claim{}, false)
+	r.tell(in, b, before)
 	r.eachRoute(p, func(rt *Route) {
-		if pass != nil && !pass(rt) {
+		if !c.passes(rt) {
 			return
 		}
 		was := rt.wanted()
-		if b.unlink(rt) && tell {
+		if b.unlink(rt, c.lossy) && tell {
 			b.peer.Detached(rt)
 		}
 		rt.changedWanted(was)
@@ -353,43 +392,10 @@ func (b *Bridge) unlinkAll() {
 				continue
 			}
 			was := rt.wanted()
-			delete(rt.links, b)
-			rt.invalidate()
+			rt.drop(b)
 			rt.changedWanted(was)
 		}
 	}
-}
-
-// link counts one more pattern of b that matches rt.
-func (b *Bridge) link(rt *Route) {
-	if rt.sender.bridge == b {
-		return // split horizon: nothing goes back to where it came from
-	}
-	l := rt.links[b]
-	if l == nil {
-		if rt.links == nil {
-			rt.links = make(map[*Bridge]*link)
-		}
-		l = &link{}
-		rt.links[b] = l
-		rt.invalidate() // before Target asks how many were emitted to the others
-		l.target = b.peer.Target(rt)
-	}
-	l.patterns++
-}
-
-// unlink counts one less, and reports whether it was the last.
-func (b *Bridge) unlink(rt *Route) bool {
-	l := rt.links[b]
-	if l == nil {
-		return false
-	}
-	if l.patterns--; l.patterns > 0 {
-		return false
-	}
-	delete(rt.links, b)
-	rt.invalidate()
-	return true
 }
 
 // Notice is a #connect or #disconnect whose change has happened already, and

@@ -193,7 +193,7 @@ func (e *end) SenderDisconnected(s *sig.Sender, reason string) {
 	})
 }
 
-func (e *end) InterestAdded(p sig.Pattern) {
+func (e *end) InterestAdded(p sig.Pattern, _ bool) {
 	e.other.changes.do(func() { e.other.bridge.Subscribe(p) })
 }
 
@@ -201,8 +201,8 @@ func (e *end) InterestRemoved(p sig.Pattern) {
 	e.other.changes.do(func() { e.other.bridge.Unsubscribe(p) })
 }
 
-func (e *end) Wanted(*sig.Route, bool) {} // the patterns say it all
-func (e *end) Detached(*sig.Route)     {}
+func (e *end) Wanted(*sig.Route, bool, bool) {} // the patterns say it all
+func (e *end) Detached(*sig.Route)           {}
 
 func (e *end) Target(rt *sig.Route) sig.Target { return &target{e, rt} }
 

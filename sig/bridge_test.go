@@ -50,10 +50,14 @@ func (p *fakePeer) SenderConnected(s *sig.Sender) bool {
 func (p *fakePeer) SenderDisconnected(s *sig.Sender, reason string) {
 	p.add("-%s %s", s.Name(), reason)
 }
-func (p *fakePeer) InterestAdded(x sig.Pattern)   { p.add("want %s", x) }
+func (p *fakePeer) InterestAdded(x sig.Pattern, lossy bool) {
+	p.add("want %s%s", x, map[bool]string{true: " lossy"}[lossy])
+}
 func (p *fakePeer) InterestRemoved(x sig.Pattern) { p.add("forget %s", x) }
-func (p *fakePeer) Wanted(rt *sig.Route, on bool) { p.add("wanted %s %v", rt.Name(), on) }
-func (p *fakePeer) Detached(rt *sig.Route)        { p.add("detached %s", rt.Name()) }
+func (p *fakePeer) Wanted(rt *sig.Route, on, lossy bool) {
+	p.add("wanted %s %v%s", rt.Name(), on, map[bool]string{true: " lossy"}[lossy])
+}
+func (p *fakePeer) Detached(rt *sig.Route) { p.add("detached %s", rt.Name()) }
 
 func (p *fakePeer) Target(rt *sig.Route) sig.Target {
 	p.mu.Lock()
@@ -84,9 +88,10 @@ func (p *fakePeer) connect(t testing.TB, name sig.Name, events ...sig.Name) *sig
 // fakeTarget writes down what is pushed, and has room for so many held events.
 type fakeTarget struct {
 	*journal
-	mu   sync.Mutex
-	free int
-	room chan struct{}
+	mu      sync.Mutex
+	free    int
+	room    chan struct{}
+	mayLose bool
 }
 
 func (t *fakeTarget) Push(em *sig.Emission) error {
@@ -202,11 +207,11 @@ func TestBridgeWantsSingleRoutes(t *testing.T) {
 	u := connect(t, r, "u", "e")
 	require.Len(t, u.Routes()[0].Targets(), 1, "it is taken to want everything of a new sender")
 	p.told()
-	p.bridge.Want(u.Routes()[0], false)
+	p.bridge.Want(u.Routes()[0], false, false)
 	require.Equal(t, []string{"detached e"}, p.told())
 	require.Empty(t, u.Routes()[0].Targets())
-	p.bridge.Want(s.Routes()[1], true)
-	p.bridge.Want(s.Routes()[1], true)
+	p.bridge.Want(s.Routes()[1], true, false)
+	p.bridge.Want(s.Routes()[1], true, false)
 	require.Len(t, s.Routes()[1].Targets(), 1)
 	p.bridge.Close("bye").Deliver()
 	require.Empty(t, s.Routes()[1].Targets(), "closing ends all interest")

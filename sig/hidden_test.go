@@ -55,7 +55,7 @@ func TestSubscribeWhere(t *testing.T) {
 		}
 	}
 	all := sig.Pattern{Sender: sig.Any, Event: sig.Any}
-	p.bridge.SubscribeWhere(all, only("a", "b"))
+	p.bridge.SubscribeWhere(all, only("a", "b"), false)
 	s, err := r.Connect("s", sig.Spec{Events: []sig.Name{"a", "b", "c"}})
 	require.NoError(t, err)
 	reached := func() (names []sig.Name) {
@@ -71,7 +71,7 @@ func TestSubscribeWhere(t *testing.T) {
 	p.bridge.Refilter(all, only("b", "c"))
 	assert.Equal(t, []sig.Name{"b", "c"}, reached())
 	assert.Same(t, target, s.Routes()[1].Targets()[0])
-	p.bridge.SubscribeWhere(sig.Pattern{Sender: "s", Event: "a"}, nil) // another pattern that has it
+	p.bridge.SubscribeWhere(sig.Pattern{Sender: "s", Event: "a"}, nil, false) // another pattern that has it
 	assert.Equal(t, []sig.Name{"a", "b", "c"}, reached())
 	p.bridge.Refilter(all, only())
 	assert.Equal(t, []sig.Name{"a"}, reached())
@@ -114,13 +114,13 @@ func TestChoosyPeer(t *testing.T) {
 	a, bb := s.Routes()[0], s.Routes()[1]
 	assert.Len(t, a.Targets(), 1)
 	assert.Empty(t, bb.Targets())
-	b.Want(bb, true)
+	b.Want(bb, true, false)
 	assert.Empty(t, bb.Targets())
 	p.may = "b"
 	b.Reconsider()
 	assert.Empty(t, a.Targets())
-	b.Want(bb, true)
+	b.Want(bb, true, false)
 	assert.Len(t, bb.Targets(), 1)
-	b.Want(bb, false)
+	b.Want(bb, false, false)
 	assert.Empty(t, bb.Targets())
 }

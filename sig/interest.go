@@ -8,7 +8,23 @@ type interest struct {
 	class       class
 	node        *node
 	first, last *member
-	bridges     map[*Bridge]func(*Route) bool // of the routes, those that pass; nil: all
+	bridges     map[*Bridge]claim
+	firm        int // local subscriptions that do not accept loss
+	firmBridges int // the same of bridges
+}
+
+// claim is the interest of one bridge in a pattern.
+type claim struct {
+	pass  func(*Route) bool // of the routes, those that pass; nil: all
+	lossy bool              // events may be lost rather than be late
+}
+
+func (c claim) passes(rt *Route) bool { return c.pass == nil || c.pass(rt) }
+
+// wish is what is wanted of a pattern, or of a route.
+type wish struct {
+	on    bool // somebody wants it,
+	lossy bool // and all who do accept loss
 }
 
 // class orders local delivery: everything, broadcast, channel, specific (P3).
@@ -48,6 +64,9 @@ func (in *interest) add(m *member) {
 		in.first = m
 	}
 	in.last = m
+	if !m.sub.lossy {
+		in.firm++
+	}
 }
 
 func (in *interest) remove(m *member) {
@@ -62,75 +81,94 @@ func (in *interest) remove(m *member) {
 		in.last = m.prev
 	}
 	m.in, m.prev, m.next = nil, nil, nil
+	if !m.sub.lossy {
+		in.firm--
+	}
 }
 
-// parties counts who is interested: each bridge, and the local subscriptions
-// together.
-func (in *interest) parties() int {
-	n := len(in.bridges)
+// set makes, changes or ends the interest of a bridge.
+func (in *interest) set(b *Bridge, c claim, on bool) {
+	if old, had := in.bridges[b]; had && !old.lossy {
+		in.firmBridges--
+	}
+	if !on {
+		delete(in.bridges, b)
+		return
+	}
+	if in.bridges == nil {
+		in.bridges = make(map[*Bridge]claim)
+	}
+	in.bridges[b] = c
+	if !c.lossy {
+		in.firmBridges++
+	}
+}
+
+// parties is how many are interested: each bridge, and the local subscriptions
+// together. Firm ones do not accept loss.
+type parties struct{ all, firm int }
+
+func (in *interest) parties() parties {
+	n := parties{len(in.bridges), in.firmBridges}
 	if in.first != nil {
-		n++
+		n.all++
+	}
+	if in.firm > 0 {
+		n.firm++
 	}
 	return n
 }
 
-// sole is the only bridge interested; with no or several parties, or a local
-// one, it is nil.
-func (in *interest) sole() *Bridge {
-	if in.first == nil && len(in.bridges) == 1 {
-		for b := range in.bridges {
-			return b
+// without is what all want but b, whose interest has not changed since n was
+// counted.
+func (n parties) without(in *interest, b *Bridge) wish {
+	if c, has := in.bridges[b]; has {
+		n.all--
+		if !c.lossy {
+			n.firm--
 		}
 	}
-	return nil
+	return wish{n.all > 0, n.all > 0 && n.firm == 0}
 }
 
-// joined tells the bridges that a party (nil: the first local subscription)
-// has come. A bridge is never told of its own interest, so with two parties
-// the one that was alone before hears of the other now.
-func (r *Registry) joined(in *interest, party *Bridge, alone *Bridge) {
-	switch in.parties() {
-	case 1:
-		for _, b := range r.bridges {
-			if b != party {
-				b.peer.InterestAdded(in.pattern)
-			}
-		}
-	case 2:
-		if alone != nil {
-			alone.peer.InterestAdded(in.pattern)
-		}
+// tell tells the bridges of a change that a party (nil: local subscriptions) has
+// made to an interest. A bridge is never told of its own, so what the second party
+// wants is news to the one that was alone before.
+func (r *Registry) tell(in *interest, party *Bridge, before parties) {
+	after := in.parties()
+	if settled(before.all, after.all) && settled(before.firm, after.firm) {
+		return
 	}
-}
-
-// left is the reverse of joined.
-func (r *Registry) left(in *interest, party *Bridge) {
-	switch in.parties() {
-	case 0:
-		for _, b := range r.bridges {
-			if b != party {
-				b.peer.InterestRemoved(in.pattern)
-			}
+	for _, b := range r.bridges {
+		if b == party {
+			continue
 		}
-		r.index.drop(in)
-	case 1:
-		if b := in.sole(); b != nil {
+		switch was, is := before.without(in, b), after.without(in, b); {
+		case was == is:
+		case is.on:
+			b.peer.InterestAdded(in.pattern, is.lossy)
+		default:
 			b.peer.InterestRemoved(in.pattern)
 		}
 	}
+	if after.all == 0 {
+		r.index.drop(in)
+	}
 }
+
+// settled reports whether a count is the same as before to each of the parties: it
+// is to those that see only whether there are others.
+func settled(before, after int) bool { return before == after || min(before, after) >= 2 }
 
 // addMember puts a local subscription in force.
 func (r *Registry) addMember(m *member, p Pattern) {
 	in := r.index.find(p)
-	alone, first := in.sole(), in.first == nil
+	before := in.parties()
 	in.add(m)
-	if first {
-		r.joined(in, nil, alone)
-	}
+	r.tell(in, nil, before)
 	r.eachRoute(p, func(rt *Route) {
 		was := rt.wanted()
-		rt.locals.Add(1)
+		rt.heardBy(m.sub, 1)
 		rt.changedWanted(was)
 		rt.invalidate()
 	})
@@ -141,16 +179,15 @@ func (r *Registry) removeMember(m *member) {
 	if in == nil {
 		return
 	}
+	before := in.parties()
 	in.remove(m)
 	r.eachRoute(in.pattern, func(rt *Route) {
 		was := rt.wanted()
-		rt.locals.Add(-1)
+		rt.heardBy(m.sub, -1)
 		rt.changedWanted(was)
 		rt.invalidate()
 	})
-	if in.first == nil {
-		r.left(in, nil)
-	}
+	r.tell(in, nil, before)
 }
 
 // eachRoute calls f for each event of a connected sender that p matches. An

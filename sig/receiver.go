@@ -47,7 +47,7 @@ func newSubscriber[T any](r *Registry, p Pattern, h func(EventOf[T]), opts *Subs
 	}
 	s.sub.recv = s
 	if opts != nil {
-		s.onLost, s.sub.onEnd = opts.OnLost, opts.OnEnd
+		s.onLost, s.sub.onEnd, s.sub.lossy = opts.OnLost, opts.OnEnd, opts.Lossy
 		if opts.Queue > 0 {
 			s.queue = newQueue[T](s.sub, opts)
 			s.sub.inbox = s.queue

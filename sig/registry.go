@@ -129,7 +129,7 @@ func (r *Registry) admit(s *Sender, name Name) ([]Warning, error) {
 	}
 	for _, rt := range s.routes {
 		for _, b := range keen {
-			b.ask(rt)
+			b.ask(rt, false)
 		}
 		r.link(rt)
 	}
@@ -141,17 +141,15 @@ func (r *Registry) link(rt *Route) {
 	r.scratch = r.index.match(rt.sender.slot.name, rt.name, r.scratch[:0])
 	for _, in := range r.scratch {
 		for m := in.first; m != nil; m = m.next {
-			rt.locals.Add(1)
+			rt.heardBy(m.sub, 1)
 		}
-		for b, pass := range in.bridges {
-			if pass == nil || pass(rt) {
-				b.link(rt)
+		for b, c := range in.bridges {
+			if c.passes(rt) {
+				b.link(rt, c.lossy)
 			}
 		}
 	}
-	if rt.sender.bridge != nil && rt.wanted() {
-		rt.sender.bridge.peer.Wanted(rt, true)
-	}
+	rt.changedWanted(wish{})
 }
 
 // undeclared warns of subscriptions to exact events that s will never emit (P2).

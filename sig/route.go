@@ -34,15 +34,9 @@ type Route struct {
 	// The registry's lock guards the rest.
 	typed   forgetter         // the *Emitter of the bound type; nil: none yet
 	links   map[*Bridge]*link // who else wants this route; never the owner's bridge
+	firm    int               // local subscriptions and links that do not accept loss
 	counted bool              // a bridge has wanted the route: seq counts
 	changed chan struct{}     // closed at the next change; nil: nobody waits for one
-}
-
-// link is the interest of one bridge in one route.
-type link struct {
-	target   Target
-	patterns int  // how many of the bridge's patterns match, and one for asked
-	asked    bool // by [Bridge.Want]
 }
 
 // snapshot is what one emission reaches. It is immutable.
@@ -103,13 +97,24 @@ func (rt *Route) Targets() []Target {
 	return nil
 }
 
-// wanted reports whether anybody but the owner's bridge wants the route.
-func (rt *Route) wanted() bool { return rt.locals.Load() > 0 || len(rt.links) > 0 }
+// wanted is what anybody but the owner's bridge wants of the route.
+func (rt *Route) wanted() wish {
+	on := rt.locals.Load() > 0 || len(rt.links) > 0
+	return wish{on, on && rt.firm == 0}
+}
+
+// heardBy notes one local subscription more, or less.
+func (rt *Route) heardBy(sub *Subscription, n int) {
+	rt.locals.Add(int64(n))
+	if !sub.lossy {
+		rt.firm += n
+	}
+}
 
 // changedWanted tells the owner's bridge if the answer of wanted has changed.
-func (rt *Route) changedWanted(was bool) {
+func (rt *Route) changedWanted(was wish) {
 	if is := rt.wanted(); is != was && rt.sender.bridge != nil {
-		rt.sender.bridge.peer.Wanted(rt, is)
+		rt.sender.bridge.peer.Wanted(rt, is.on, is.lossy)
 	}
 }
 

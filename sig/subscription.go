@@ -16,6 +16,7 @@ type Subscription struct {
 	recv     receiver
 	inbox    inbox // its queue; nil: inline
 	onEnd    func(error)
+	lossy    bool
 	// ended keeps events that were under way from the handler.
 	ended atomic.Bool
 	lost  atomic.Uint64
@@ -43,6 +44,13 @@ type SubscribeOptions struct {
 	// event of another process, and copies what it wants to keep. Events of
 	// this process share the emitter's bytes in any case, which nobody changes.
 	Keep bool
+	// Lossy says that an event is worth nothing late, because the next one says it
+	// anew. Where all who want the events of a route over a connection say so, or
+	// the sender has declared them so in [Spec], they may be sent in a way in which
+	// some are lost; that is announced, as any loss (P7). Events of one sender and
+	// name keep their order; what [Sender.EmitWait] sends is never lost. Default:
+	// false.
+	Lossy bool
 	// Context ends the subscription, and the waiting of emitters for its queue
 	// under [Block], when it is done. Default: none.
 	Context context.Context

@@ -83,6 +83,11 @@ func patternCases(t wire.Type, make func(sender, event string) envelope) cases {
 	}
 }
 
+// withCases adds an envelope's own to those that it shares.
+func withCases(shared, own cases) cases {
+	return cases{append(shared.valid, own.valid...), append(shared.malformed, own.malformed...)}
+}
+
 // endCases are those that ABORT and GOODBYE share.
 func endCases(t wire.Type, first string, make func(code uint16, reason string) envelope) cases {
 	return cases{
@@ -296,7 +301,14 @@ var table = map[wire.Type]cases{
 			{"undefined flag", "88 01 00 00", 17, "DISCONNECT: undefined flags 0x80"},
 		},
 	},
-	wire.TypeSubscribe:   patternCases(wire.TypeSubscribe, func(s, e string) envelope { return &wire.Subscribe{Sender: s, Event: e} }),
+	wire.TypeSubscribe: withCases(patternCases(wire.TypeSubscribe, func(s, e string) envelope { return &wire.Subscribe{Sender: s, Event: e} }), cases{
+		valid: []valid{
+			{"may be lost", &wire.Subscribe{Sender: "kitchen", Event: "temp", Lossy: true}},
+		},
+		malformed: []malformed{
+			{"undefined flag", "29 s'kitchen' s'temp'", 17, "SUBSCRIBE: undefined flags 0x20"},
+		},
+	}),
 	wire.TypeUnsubscribe: patternCases(wire.TypeUnsubscribe, func(s, e string) envelope { return &wire.Unsubscribe{Sender: s, Event: e} }),
 	wire.TypeRefused: {
 		valid: []valid{
@@ -315,13 +327,16 @@ var table = map[wire.Type]cases{
 			{"wanted", &wire.Want{Route: 5, On: true, Turn: 3}},
 			{"no longer wanted", &wire.Want{Route: 5}},
 			{"route of two bytes", &wire.Want{Route: 300, On: true}},
+			{"wanted, and may be lost", &wire.Want{Route: 5, On: true, Lossy: true, Turn: 3}},
 		},
 		malformed: []malformed{
 			{"type alone", "0c", 17, "WANT: route: " + cut},
 			{"no turn", "2c 05", 17, "WANT: turn: " + cut},
 			{"trailing byte", "2c 05 01 00", 17, "WANT: end: 1 bytes too many"},
 			{"turn where nothing is wanted", "0c 05 01", 17, "WANT: end: 1 bytes too many"},
-			{"undefined flag", "6c 05", 17, "WANT: undefined flags 0x40"},
+			{"lossy, and no turn", "6c 05", 17, "WANT: turn: " + cut},
+			{"lossy, and not wanted", "4c 05", 17, "WANT: lossy: nothing is wanted"},
+			{"undefined flag", "8c 05", 17, "WANT: undefined flags 0x80"},
 		},
 	},
 	wire.TypeRoute: {
@@ -330,12 +345,18 @@ var table = map[wire.Type]cases{
 			{"after a gap", &wire.Route{Route: 5, Seq: 1000}},
 			{"answer to a WANT", &wire.Route{Route: 5, Seq: 1001, Begin: true, Turn: 3}},
 			{"greatest numbers", &wire.Route{Route: maxU32, Seq: maxU64}},
+			{"a period begins", &wire.Route{Route: 5, Seq: 1002, Period: 1}},
+			{"a period begins, in answer to a WANT", &wire.Route{Route: 5, Seq: 1003, Begin: true, Turn: 4, Period: 2}},
 		},
 		malformed: []malformed{
 			{"type alone", "0d", 17, "ROUTE: route: " + cut},
 			{"no seq", "0d 05", 17, "ROUTE: seq: " + cut},
 			{"no turn", "2d 05 01", 17, "ROUTE: turn: " + cut},
 			{"seq is zero", "0d 05 00", 17, "ROUTE: seq: zero, numbering begins at 1"},
+			{"no period", "4d 05 01", 17, "ROUTE: period: " + cut},
+			{"period is zero", "4d 05 01 00", 17, "ROUTE: period: zero, periods begin at 1"},
+			{"turn and no period", "6d 05 01 03", 17, "ROUTE: period: " + cut},
+			{"undefined flag", "8d 05 01", 17, "ROUTE: undefined flags 0x80"},
 			{"trailing byte", "0d 05 01 00", 17, "ROUTE: end: 1 bytes too many"},
 		},
 	},
@@ -450,13 +471,18 @@ var table = map[wire.Type]cases{
 		valid: []valid{
 			{"JSON number", &wire.Numbered{Route: 5, Seq: 17, Payload: []byte("21.5")}},
 			{"held back, empty", &wire.Numbered{Route: maxU32, Seq: maxU64, Held: true, Payload: []byte{}}},
+			{"of a period", &wire.Numbered{Route: 5, Seq: 17, Period: 1, Payload: []byte("21.5")}},
+			{"of a period, held back", &wire.Numbered{Route: 5, Seq: 17, Held: true, Period: maxU32, Payload: []byte{}}},
 		},
 		malformed: []malformed{
 			{"type alone", "1b", 17, "NUMBERED: route: " + cut},
 			{"no number", "1b 05", 17, "NUMBERED: seq: " + cut},
 			{"number zero", "1b 05 00", 17, "NUMBERED: seq: zero, numbering begins at 1"},
 			{"number over 64 bits", "1b 05 ffffffffffffffffff02", 17, "NUMBERED: seq: number over 64 bits"},
-			{"undefined flag", "5b 05 01", 17, "NUMBERED: undefined flags 0x40"},
+			{"no period", "5b 05 01", 17, "NUMBERED: period: " + cut},
+			{"period is zero", "5b 05 01 00", 17, "NUMBERED: period: zero, periods begin at 1"},
+			{"period of 33 bits", "5b 05 01 8080808010", 17, "NUMBERED: period: number 4294967296 over 32 bits"},
+			{"undefined flag", "9b 05 01", 17, "NUMBERED: undefined flags 0x80"},
 		},
 	},
 	wire.TypeLossy: {

@@ -133,19 +133,26 @@ func stateVectors() map[string]map[string][]string {
 	return table
 }
 
-// typesText lists the first bytes: the type, and with its flag.
+// typesText lists the first bytes, and the flags that may be set in them.
 func typesText() string {
-	flags := map[wire.Type]string{
-		wire.TypeConnect: "default", wire.TypeDisconnect: "yours", wire.TypeWant: "on", wire.TypeEvent: "held", wire.TypeFragment: "more", wire.TypeNumbered: "held",
+	flags := map[wire.Type][]string{ // 20, 40, 80
+		wire.TypeConnect: {"default", "fresh", "hidden"}, wire.TypeDisconnect: {"yours"}, wire.TypeSubscribe: {"", "lossy"},
+		wire.TypeWant: {"on", "lossy"}, wire.TypeRoute: {"begin", "period"}, wire.TypeEvent: {"held"}, wire.TypeFragment: {"more"},
+		wire.TypeNumbered: {"held", "period"},
 	}
 	var b strings.Builder
-	b.WriteString("| nr | envelope | first byte | flag |\n|---:|---|---|---|\n")
+	b.WriteString("| nr | envelope | first byte | flags |\n|---:|---|---|---|\n")
 	for _, typ := range allTypes() {
-		first, flag := fmt.Sprintf("`%02x`", uint8(typ)), "-"
-		if flags[typ] != "" {
-			first, flag = first+fmt.Sprintf(" or `%02x`", uint8(typ)|0x20), "`20` "+flags[typ]
+		var list []string
+		for i, name := range flags[typ] {
+			if name != "" {
+				list = append(list, fmt.Sprintf("`%02x` %s", 0x20<<i, name))
+			}
 		}
-		fmt.Fprintf(&b, "| %d | %s | %s | %s |\n", typ, typ, first, flag)
+		if list == nil {
+			list = []string{"-"}
+		}
+		fmt.Fprintf(&b, "| %d | %s | `%02x` | %s |\n", typ, typ, uint8(typ), strings.Join(list, ", "))
 	}
 	return b.String()
 }

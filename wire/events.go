@@ -11,18 +11,28 @@ import (
 //	+----+-------+-----+    +----+-------+-----+------+
 //	|0x0d| route | seq |    |0x2d| route | seq | turn |
 //	+----+-------+-----+    +----+-------+-----+------+
+//
+// With 0x40, a period follows at the end.
 type Route struct {
-	Route uint32
-	Seq   uint64 // from 1
-	Begin bool   // the receiver begins to get the route: what came before was not meant for it
-	Turn  uint32 // if Begin: of the WANT that it answers; 0: of none
+	Route  uint32
+	Seq    uint64 // from 1
+	Begin  bool   // the receiver begins to get the route: what came before was not meant for it
+	Turn   uint32 // if Begin: of the WANT that it answers; 0: of none
+	Period uint32 // not 0: from here on the events are NUMBERED, of this period; needs FeatureLossyInterest
 }
 
 // Append appends the envelope to dst.
 func (e Route) Append(dst []byte) []byte {
-	dst = appendUint(appendUint(appendHead(dst, TypeRoute, FlagBegin, e.Begin), uint64(e.Route)), e.Seq)
+	dst = appendHead(dst, TypeRoute, FlagBegin, e.Begin)
+	if e.Period != 0 {
+		dst[len(dst)-1] |= byte(FlagPeriod)
+	}
+	dst = appendUint(appendUint(dst, uint64(e.Route)), e.Seq)
 	if e.Begin {
 		dst = appendUint(dst, uint64(e.Turn))
+	}
+	if e.Period != 0 {
+		dst = appendUint(dst, uint64(e.Period))
 	}
 	return dst
 }
@@ -34,6 +44,7 @@ func (e *Route) Decode(frame []byte) error {
 	if e.Begin {
 		e.Turn = r.uint32("turn")
 	}
+	e.Period = r.period()
 	if e.Seq == 0 {
 		r.fail(CodeProtocol, "seq", "zero, numbering begins at 1")
 	}

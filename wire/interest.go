@@ -3,23 +3,26 @@ package wire
 // Subscribe asks the server for the events of all senders and events that the
 // two patterns match.
 //
-//	+----+----------------+---------------+
-//	|0x09| sender pattern | event pattern |
-//	+----+----------------+---------------+
+//	+---------+----------------+---------------+
+//	|0x09/0x49| sender pattern | event pattern |
+//	+---------+----------------+---------------+
 type Subscribe struct {
 	Sender string
 	Event  string
+	Lossy  bool // the events may be lost rather than be late; needs FeatureLossyInterest
 }
 
 // Append appends the envelope to dst.
 func (e Subscribe) Append(dst []byte) []byte {
-	return appendPattern(dst, TypeSubscribe, e.Sender, e.Event)
+	return appendPattern(appendHead(dst, TypeSubscribe, FlagLossy, e.Lossy), e.Sender, e.Event)
 }
 
 // Decode reads the envelope from frame.
-func (e *Subscribe) Decode(frame []byte) (err error) {
-	e.Sender, e.Event, err = decodePattern(frame, TypeSubscribe)
-	return err
+func (e *Subscribe) Decode(frame []byte) error {
+	r := open(frame, TypeSubscribe)
+	*e = Subscribe{Lossy: r.f&FlagLossy != 0}
+	e.Sender, e.Event = r.pattern()
+	return r.done()
 }
 
 // Unsubscribe takes back a SUBSCRIBE of the same patterns. Its layout is that
@@ -31,24 +34,23 @@ type Unsubscribe struct {
 
 // Append appends the envelope to dst.
 func (e Unsubscribe) Append(dst []byte) []byte {
-	return appendPattern(dst, TypeUnsubscribe, e.Sender, e.Event)
+	return appendPattern(append(dst, byte(TypeUnsubscribe)), e.Sender, e.Event)
 }
 
 // Decode reads the envelope from frame.
-func (e *Unsubscribe) Decode(frame []byte) (err error) {
-	e.Sender, e.Event, err = decodePattern(frame, TypeUnsubscribe)
-	return err
+func (e *Unsubscribe) Decode(frame []byte) error {
+	r := open(frame, TypeUnsubscribe)
+	e.Sender, e.Event = r.pattern()
+	return r.done()
 }
 
-func appendPattern(dst []byte, t Type, sender, event string) []byte {
-	return appendName(appendName(append(dst, byte(t)), sender), event)
+func appendPattern(dst []byte, sender, event string) []byte {
+	return appendName(appendName(dst, sender), event)
 }
 
-func decodePattern(frame []byte, t Type) (sender, event string, err error) {
-	r := open(frame, t)
+func (r *reader) pattern() (sender, event string) {
 	sender = r.name("sender pattern")
-	event = r.name("event pattern")
-	return sender, event, r.done()
+	return sender, r.name("event pattern")
 }
 
 // Refused tells a client that a SUBSCRIBE of its is not in force, and why.
@@ -90,18 +92,26 @@ func (e *Refused) Decode(frame []byte) error {
 // Want tells a client whether anybody subscribes to one of its routes. Events
 // of a route that is not wanted are not to be sent.
 //
-//	+----+-------+    +----+-------+------+
-//	|0x0c| route |    |0x2c| route | turn |
-//	+----+-------+    +----+-------+------+
+//	+----+-------+    +---------+-------+------+
+//	|0x0c| route |    |0x2c/0x6c| route | turn |
+//	+----+-------+    +---------+-------+------+
 type Want struct {
 	Route uint32
 	On    bool
+	Lossy bool   // if On: the events may be lost rather than be late; needs FeatureLossyInterest
 	Turn  uint32 // if On: the ROUTE that answers repeats it
 }
 
 // Append appends the envelope to dst.
 func (e Want) Append(dst []byte) []byte {
-	dst = appendUint(appendHead(dst, TypeWant, FlagOn, e.On), uint64(e.Route))
+	first := byte(TypeWant)
+	if e.On {
+		first |= byte(FlagOn)
+	}
+	if e.On && e.Lossy {
+		first |= byte(FlagLossy)
+	}
+	dst = appendUint(append(dst, first), uint64(e.Route))
 	if e.On {
 		dst = appendUint(dst, uint64(e.Turn))
 	}
@@ -111,9 +121,11 @@ func (e Want) Append(dst []byte) []byte {
 // Decode reads the envelope from frame.
 func (e *Want) Decode(frame []byte) error {
 	r := open(frame, TypeWant)
-	*e = Want{Route: r.uint32("route"), On: r.f&FlagOn != 0}
+	*e = Want{Route: r.uint32("route"), On: r.f&FlagOn != 0, Lossy: r.f&FlagLossy != 0}
 	if e.On {
 		e.Turn = r.uint32("turn")
+	} else if e.Lossy {
+		r.fail(CodeProtocol, "lossy", "nothing is wanted")
 	}
 	return r.done()
 }

@@ -65,7 +65,7 @@ func drawEnvelope(t *rapid.T, typ wire.Type) envelope {
 		e.About = wire.TypeSubscribe
 	case *wire.Want:
 		if !e.On {
-			e.Turn = 0
+			e.Turn, e.Lossy = 0, false
 		}
 	case *wire.Route:
 		e.Seq = max(e.Seq, 1)

@@ -140,8 +140,8 @@ func constants() map[string]any {
 	}
 	return map[string]any{
 		"version": wire.Version, "magic": wire.Magic, "types": types, "codes": codes,
-		"flags":    map[string]wire.Flags{"CONNECT default": wire.FlagDefault, "CONNECT fresh": wire.FlagFresh, "CONNECT hidden": wire.FlagHidden, "DISCONNECT yours": wire.FlagYours, "WANT on": wire.FlagOn, "EVENT held": wire.FlagHeld, "FRAGMENT more": wire.FlagMore, "NUMBERED held": wire.FlagHeld},
-		"features": map[string]wire.Features{"held": wire.FeatureHeld, "nodes": wire.FeatureNodes, "fragments": wire.FeatureFragments, "datagrams": wire.FeatureDatagrams, "auth": wire.FeatureAuth, "hidden": wire.FeatureHidden},
+		"flags":    map[string]wire.Flags{"CONNECT default": wire.FlagDefault, "CONNECT fresh": wire.FlagFresh, "CONNECT hidden": wire.FlagHidden, "DISCONNECT yours": wire.FlagYours, "SUBSCRIBE lossy": wire.FlagLossy, "WANT on": wire.FlagOn, "WANT lossy": wire.FlagLossy, "ROUTE begin": wire.FlagBegin, "ROUTE period": wire.FlagPeriod, "EVENT held": wire.FlagHeld, "FRAGMENT more": wire.FlagMore, "NUMBERED held": wire.FlagHeld, "NUMBERED period": wire.FlagPeriod},
+		"features": map[string]wire.Features{"held": wire.FeatureHeld, "nodes": wire.FeatureNodes, "fragments": wire.FeatureFragments, "datagrams": wire.FeatureDatagrams, "auth": wire.FeatureAuth, "hidden": wire.FeatureHidden, "lossy interest": wire.FeatureLossyInterest},
 		"roles":    map[string]wire.Role{"client": wire.RoleClient, "server": wire.RoleServer},
 		"loss_reasons": map[string]uint8{
 			"queue full": wire.LossQueueFull, "slow peer": wire.LossSlowPeer, "inbound": wire.LossInbound,

@@ -79,14 +79,16 @@ func (t Type) String() string {
 // bit that the envelope does not define must be clear.
 type Flags uint8
 
-// The flags, each of one envelope.
+// The flags, each of the envelopes it names.
 const (
 	FlagDefault Flags = 0x20 // CONNECT: the sender has a default handler
 	FlagFresh   Flags = 0x40 // CONNECT: nothing of it has been emitted yet
 	FlagHidden  Flags = 0x80 // CONNECT: the receiver does not show that it is there; FeatureHidden
 	FlagYours   Flags = 0x20 // DISCONNECT: the number is one the receiver assigned
 	FlagOn      Flags = 0x20 // WANT: wanted; clear: no longer wanted
+	FlagLossy   Flags = 0x40 // SUBSCRIBE, WANT: the events may be lost rather than be late; FeatureLossyInterest
 	FlagBegin   Flags = 0x20 // ROUTE: the receiver begins to get the route; a jump of the number is no loss
+	FlagPeriod  Flags = 0x40 // ROUTE, NUMBERED: the events are NUMBERED, of this period; FeatureLossyInterest
 	FlagHeld    Flags = 0x20 // EVENT, NUMBERED: held back by its emitter; takes and returns credit
 	FlagMore    Flags = 0x20 // FRAGMENT: another one follows; clear: the envelope is whole
 
@@ -98,11 +100,12 @@ const (
 var legalFlags = [32]Flags{
 	TypeConnect:    FlagDefault | FlagFresh | FlagHidden,
 	TypeDisconnect: FlagYours,
-	TypeWant:       FlagOn,
-	TypeRoute:      FlagBegin,
+	TypeSubscribe:  FlagLossy,
+	TypeWant:       FlagOn | FlagLossy,
+	TypeRoute:      FlagBegin | FlagPeriod,
 	TypeEvent:      FlagHeld,
 	TypeFragment:   FlagMore,
-	TypeNumbered:   FlagHeld,
+	TypeNumbered:   FlagHeld | FlagPeriod,
 }
 
 // TypeOf returns the type and the flags of a frame. An empty frame has the
@@ -129,6 +132,9 @@ const (
 	// FeatureHidden: CONNECT may be hidden, for a sender that the client may get
 	// events from, or ask, but not know of otherwise.
 	FeatureHidden Features = 1 << 5
+	// FeatureLossyInterest: SUBSCRIBE and WANT may say that events may be lost, and
+	// a route may be NUMBERED for a while.
+	FeatureLossyInterest Features = 1 << 6
 )
 
 // NodeID identifies one registry for as long as it lives. It is random and

@@ -175,7 +175,15 @@ func (c *faultyConn) Identity() (carrier.Identity, bool) { return carrier.Identi
 func (c *faultyConn) withAbilities() carrier.Conn {
 	limiter, limits := c.Conn.(carrier.FrameLimiter)
 	shaker, shakes := c.Conn.(carrier.Handshaker)
+	beside, datagrams := c.Conn.(carrier.Datagrams)
 	switch {
+	case limits && shakes && datagrams:
+		return struct {
+			*faultyConn
+			carrier.FrameLimiter
+			carrier.Handshaker
+			carrier.Datagrams
+		}{c, limiter, shaker, beside}
 	case limits && shakes:
 		return struct {
 			*faultyConn

@@ -199,10 +199,15 @@ const routesFit = {
   write: connect.write,
 }
 
-// With its flag set, an envelope may have one more field at its end.
-const withTurn = (fields) => ({ ...struct(fields), ifFlag: { turn: uint } })
+// With a flag set, an envelope has one more field, at its end or before the
+// payload: [flag, name, type]. Without it the field is 0.
+const more = (fields, ...extra) => ({ ...struct(fields), extra })
+const turn = [0x20, 'turn', uint]
+const period = [0x40, 'period', positive(uint)]
 
-// By number: the envelope's name, its fields, and the names of flags 20 and 40.
+// By number: the envelope's name, its fields, and the names of flags 20, 40 and 80
+// that are fields themselves; '' is one that is not defined, null one that only says
+// that a field is there.
 const table = {
   1: ['HELLO', hello],
   2: ['WELCOME', struct({
@@ -215,11 +220,11 @@ const table = {
   6: ['CONNECT', routesFit, 'default', 'fresh', 'hidden'],
   7: ['CONNECTED', struct({ sender: uint, code, text, wanted: list(uint) })],
   8: ['DISCONNECT', struct({ sender: uint, ...ending }), 'yours'],
-  9: ['SUBSCRIBE', struct(patterns)],
+  9: ['SUBSCRIBE', struct(patterns), '', 'lossy'],
   10: ['UNSUBSCRIBE', struct(patterns)],
   11: ['REFUSED', struct({ about: only(u8, (n) => n === 9, 'about something else'), ...patterns, code, text })],
-  12: ['WANT', withTurn({ route: uint }), 'on'],
-  13: ['ROUTE', withTurn({ route: uint, seq: positive(uint64) }), 'begin'],
+  12: ['WANT', more({ route: uint }, turn), 'on', 'lossy'],
+  13: ['ROUTE', more({ route: uint, seq: positive(uint64) }, turn, period), 'begin', null],
   14: ['EVENT', struct({ route: uint, payload }), 'held'],
   15: ['LOST', struct({ route: uint, count: uint64, reason: positive(u8) })],
   16: ['CREDIT', struct({ route: uint, count: positive(uint) })],
@@ -233,7 +238,7 @@ const table = {
   24: ['GOODBYE', struct(ending)],
   25: ['NODES', struct({ added: list(node), removed: list(id) })],
   26: ['FRAGMENT', struct({ data: only(payload, (data) => data !== '', 'an empty piece') }), 'more'],
-  27: ['NUMBERED', struct({ route: uint, seq: positive(uint64), payload }), 'held'],
+  27: ['NUMBERED', { ...more({ route: uint, seq: positive(uint64) }, period), last: { payload } }, 'held', null],
   28: ['LOSSY', struct({ events: only(list(uint), (l) => l.length > 0 && l.every((n, i) => i === 0 || n > l[i - 1]), 'not a rising list') })],
 }
 const numbers = Object.fromEntries(Object.entries(table).map(([number, [envelope]]) => [envelope, Number(number)]))
@@ -244,10 +249,12 @@ export function decode(frame) {
   const row = table[first & 0x1f]
   if (!row) throw new Malformed(`type ${first & 0x1f}`)
   const [envelope, layout, ...flags] = row
-  if (first >> 5 >> flags.length) throw new Malformed('an undefined flag')
+  if (first >> 5 >> flags.length || flags.some((flag, i) => flag === '' && first & (0x20 << i))) throw new Malformed('an undefined flag')
   const fields = layout.read(r)
-  flags.forEach((flag, i) => { fields[flag] = (first & (0x20 << i)) !== 0 })
-  for (const [key, field] of Object.entries(layout.ifFlag ?? {})) fields[key] = first & 0x20 ? field.read(r) : 0
+  flags.forEach((flag, i) => { if (flag) fields[flag] = (first & (0x20 << i)) !== 0 })
+  for (const [flag, key, field] of layout.extra ?? []) fields[key] = first & flag ? field.read(r) : 0
+  for (const [key, field] of Object.entries(layout.last ?? {})) fields[key] = field.read(r)
+  if (envelope === 'WANT' && fields.lossy && !fields.on) throw new Malformed('lossy, and not wanted')
   if (r.left > 0) throw new Malformed('the frame goes on after its last field')
   return { envelope, fields }
 }
@@ -256,9 +263,12 @@ export function encode(envelope, fields) {
   const number = numbers[envelope]
   const [, layout, ...flags] = table[number]
   const w = new Writer()
-  w.u8(flags.reduce((first, flag, i) => first | (fields[flag] ? 0x20 << i : 0), number))
+  let first = flags.reduce((first, flag, i) => first | (flag && fields[flag] ? 0x20 << i : 0), number)
+  for (const [flag, key] of layout.extra ?? []) if (fields[key]) first |= flag // as 'on' and 'begin' have said of a turn
+  w.u8(first)
   layout.write(w, fields)
-  if (fields[flags[0]]) for (const [key, field] of Object.entries(layout.ifFlag ?? {})) field.write(w, fields[key])
+  for (const [flag, key, field] of layout.extra ?? []) if (first & flag) field.write(w, fields[key])
+  for (const [key, field] of Object.entries(layout.last ?? {})) field.write(w, fields[key])
   return Buffer.concat(w.parts)
 }
 

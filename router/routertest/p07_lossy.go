@@ -14,6 +14,8 @@ var lossyEvents = []promise{
 	{name: "P7/lossy events", run: lossyAccount},
 	{name: "P7/lossy events held back", run: lossyHeld},
 	{name: "P3/disconnect comes behind lossy events", run: lossyDisconnect},
+	{name: "P7/lossy subscription", run: lossySubscription},
+	{name: "P7/lossy subscription beside others", run: lossyBeside},
 	{name: "P9/lossy events while the connection is lost", where: joined, slow: true, run: lossyReconnected},
 }
 
@@ -182,4 +184,102 @@ func lossyReconnected(k *kit) {
 	k.must(sp.Emit("level", k.filled(n, 10)), "emit the last one")
 	e.accounted("level", n)
 	k.account(e.heard.all(), "level", 1, n)
+}
+
+// steadySpec declares the same events as lossySpec, none of them lossy.
+var steadySpec = sig.Spec{Events: lossySpec.Events}
+
+// acceptLoss subscribes to what may be lost.
+var acceptLoss = &sig.SubscribeOptions{Lossy: true}
+
+// lossySubscription is lossyAccount where the subscriber asks for it and not the
+// emitter; what is held back is not lost.
+func lossySubscription(k *kit) {
+	s := k.open(window)
+	e := k.listen(s.to, "tank", "*", acceptLoss)
+	sp := k.connect(s, "tank", steadySpec)
+	const n = 60
+	held := 0
+	for i := 1; i <= n; i++ {
+		if i%10 == 0 {
+			k.must(sp.EmitWait(k.ctx, "level", k.filled(i, 10)), "held-back emission")
+			e.accounted("level", i)
+			time.Sleep(2 * time.Millisecond) // its place comes back: no promise hangs on it
+			continue
+		}
+		k.must(sp.Emit("level", k.filled(i, 10)), "emit")
+	}
+	e.accounted("level", n)
+	delivered, lost := k.account(e.heard.all(), "level", 1, n)
+	for _, ev := range e.heard.all() {
+		if _, lost := ev.Data.(sig.Lost); !lost && k.number(ev.Data)%10 == 0 {
+			held++
+		}
+	}
+	if held != n/10 {
+		k.Errorf("P7: of %d held-back events %d have come", n/10, held)
+	}
+	if k.world.Setup == nil && lost > 0 {
+		k.Errorf("P7: in one process %d were lost", lost)
+	}
+	k.Logf("%d delivered, %d announced as lost", delivered, lost)
+}
+
+// lossyBeside has others come and go beside a subscription that accepts loss, in a
+// stream of events: what they are to get, from when they are in force, is not lost,
+// and to the first each event comes once and in order or is announced.
+func lossyBeside(k *kit) {
+	s := k.open(options{})
+	first := k.listen(s.to, "tank", "level", acceptLoss)
+	sp := k.connect(s, "tank", steadySpec)
+	n := 0
+	emit := func(times int) {
+		for range times {
+			n++
+			k.must(sp.Emit("level", k.filled(n, 10)), "emit")
+			if n%4 == 0 {
+				time.Sleep(time.Millisecond) // the line falls idle: no promise hangs on it
+			}
+		}
+	}
+	for round := range 6 {
+		emit(20)
+		pattern := []sig.Name{"tank", sig.Any}[round%2]
+		other := k.listen(s.to, pattern, "level", nil)
+		from := n + 1
+		emit(20)
+		other.heard.await(k, fmt.Sprintf("number %d at %s", n, other.what), func(events []sig.Event) bool {
+			last := len(events) - 1
+			return last >= 0 && events[last].Name == "level" && k.number(events[last].Data) == n
+		})
+		first.accounted("level", n)
+		k.whole(other.heard.all(), "level", from, n)
+		other.sub.Unsubscribe()
+	}
+	emit(20)
+	first.accounted("level", n)
+	delivered, lost := k.account(first.heard.all(), "level", 1, n)
+	k.Logf("%d delivered, %d announced as lost", delivered, lost)
+}
+
+// whole checks that all events of a range have come, whatever came or was lost
+// before them.
+func (k *kit) whole(events []sig.Event, name sig.Name, first, last int) {
+	k.Helper()
+	next := first
+	for _, ev := range events {
+		lost, isLost := ev.Data.(sig.Lost)
+		switch {
+		case isLost && lost.Event == name && next > first:
+			k.Fatalf("P7: %d were lost (%v) behind number %d of what may not be lost", lost.Count, lost.Reason, next-1)
+		case isLost || ev.Name != name || k.number(ev.Data) < first:
+		case k.number(ev.Data) != next:
+			k.Fatalf("P7: got number %d, want %d, of what may not be lost", k.number(ev.Data), next)
+		default:
+			next++
+		}
+	}
+	if next != last+1 {
+		k.Fatalf("P7: number %d has not come, of what may not be lost up to %d", next, last)
+	}
 }

@@ -94,7 +94,8 @@ func checkEnvelopes(t *testing.T, x *tool) {
 
 // ofFeature reports whether a frame is of a feature that a device does not offer.
 func ofFeature(name string, fields map[string]any) bool {
-	return fields["held"] == true || fields["hidden"] == true || strings.Contains(name, "hidden")
+	period, _ := fields["period"].(float64)
+	return fields["held"] == true || fields["hidden"] == true || fields["lossy"] == true || period > 0 || strings.Contains(name, "hidden")
 }
 
 // routersBusiness are violations that a device does not look for: they cannot harm

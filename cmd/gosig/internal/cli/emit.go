@@ -16,6 +16,7 @@ type emitFlags struct {
 	client  clientFlags
 	sender  string
 	text    bool
+	lossy   bool
 	timeout time.Duration
 }
 
@@ -31,7 +32,11 @@ func newEmit(a *app) *cobra.Command {
 
 			Nothing is lost: emitting is held back while a subscriber has no room, and emit
 			ends when the router has taken everything. A line that is no JSON is reported
-			with its number, the others are emitted, and the exit code is 1.`),
+			with its number, the others are emitted, and the exit code is 1.
+
+			With --lossy an event is worth nothing late, because the next one says it anew:
+			emitting waits for nobody, and over quic:// events travel in datagrams. Subscribers
+			are told of each that is lost.`),
 		Example: text(`
 			  gosig emit --connect ` + DefaultAddress + ` --sender kitchen temp 21.5
 			  gosig emit -c ` + DefaultAddress + ` -s kitchen door '{"open":true}'
@@ -40,7 +45,10 @@ func newEmit(a *app) *cobra.Command {
 			  generate-json | gosig emit -c ` + DefaultAddress + ` -s plant reading -
 
 			  # every new line of a log, as a string
-			  tail -F some.log | gosig emit -c ` + DefaultAddress + ` -s web --text line -`),
+			  tail -F some.log | gosig emit -c ` + DefaultAddress + ` -s web --text line -
+
+			  # a position, many times a second
+			  read-gps | gosig emit -c quic://router.example:7466 -s truck --lossy position -`),
 		Args: args(1, 2, "the event and a value, or the event alone"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runEmit(cmd.Context(), a, &f, args) },
 	}
@@ -48,6 +56,7 @@ func newEmit(a *app) *cobra.Command {
 	fs := cmd.Flags()
 	fs.StringVarP(&f.sender, "sender", "s", "", "name of the sender that emits")
 	fs.BoolVar(&f.text, "text", false, "take the value, or each line, as a string and not as JSON")
+	fs.BoolVar(&f.lossy, "lossy", false, "lose events rather than be late or wait for subscribers")
 	fs.DurationVarP(&f.timeout, "timeout", "t", 0, "give up after this time (default: never)")
 	return cmd
 }
@@ -77,15 +86,19 @@ func runEmit(ctx context.Context, a *app, f *emitFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	e := &emitting{client: c, event: event}
-	if e.sender, err = c.connect(ctx, f.sender, sig.Spec{Events: []sig.Name{event}}); err != nil {
+	e := &emitting{client: c, event: event, lossy: f.lossy}
+	spec := sig.Spec{Events: []sig.Name{event}}
+	if f.lossy {
+		spec.Lossy = spec.Events
+	}
+	if e.sender, err = c.connect(ctx, f.sender, spec); err != nil {
 		c.close()
 		return err
 	}
 	if fromInput {
 		err = e.lines(ctx, f.text)
 	} else {
-		err = e.sender.EmitWait(ctx, event, value)
+		err = e.emit(ctx, value)
 	}
 	return e.finish(err)
 }
@@ -109,8 +122,16 @@ type emitting struct {
 	*client
 	sender *sig.Sender
 	event  sig.Name
+	lossy  bool
 	done   int // events emitted
 	bad    int // lines that were not
+}
+
+func (e *emitting) emit(ctx context.Context, value any) error {
+	if e.lossy {
+		return e.sender.Emit(e.event, value)
+	}
+	return e.sender.EmitWait(ctx, e.event, value)
 }
 
 // lines emits a line at a time.
@@ -158,7 +179,7 @@ func (e *emitting) read(ctx context.Context, asText bool) (<-chan input, <-chan 
 func (e *emitting) line(ctx context.Context, in input) error {
 	err := in.err
 	if err == nil {
-		err = e.sender.EmitWait(ctx, e.event, in.value)
+		err = e.emit(ctx, in.value)
 	}
 	switch {
 	case err == nil:

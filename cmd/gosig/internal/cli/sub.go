@@ -20,6 +20,7 @@ type subFlags struct {
 	count    uint64
 	timeout  time.Duration
 	presence bool
+	lossy    bool
 	output   string
 }
 
@@ -39,6 +40,11 @@ func newSub(a *app) *cobra.Command {
 			"subscribed" on standard error says that from now on nothing is missed. Events
 			that were lost on the way are told there as well, and with -o json by a line
 			whose event is #lost. When the connection is lost, sub connects again.
+
+			With --lossy sub would rather miss events than get them late: over quic:// they may
+			come in datagrams, as long as nobody else behind this connection wants the same
+			ones without loss. What an emitter holds back until everybody has room, as
+			"gosig emit" does without --lossy, is never lost.
 
 			Exit code 3: a policy does not allow the subscription, or does no longer; the rule
 			is named. Exit code 4: the --timeout was over before --count events came, or, without
@@ -65,6 +71,7 @@ func newSub(a *app) *cobra.Command {
 	fs.Uint64VarP(&f.count, "count", "n", 0, "end after so many events (default: at Ctrl-C)")
 	fs.DurationVarP(&f.timeout, "timeout", "t", 0, "end after this time (default: never)")
 	fs.BoolVar(&f.presence, "presence", false, "also print who is there, and who comes (#connect) and goes (#disconnect)")
+	fs.BoolVar(&f.lossy, "lossy", false, "rather miss events than get them late")
 	outputFlag(cmd, &f.output, outJSON)
 	return cmd
 }
@@ -132,7 +139,7 @@ func (l *listening) warned(w sig.Warning) bool {
 }
 
 func (l *listening) listen(ctx context.Context, reg *sig.Registry, p sig.Pattern) error {
-	sub, err := sig.Subscribe(reg, p.Sender, p.Event, l.event, nil)
+	sub, err := sig.Subscribe(reg, p.Sender, p.Event, l.event, &sig.SubscribeOptions{Lossy: l.flags.lossy})
 	if err != nil {
 		return err
 	}

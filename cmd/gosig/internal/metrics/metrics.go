@@ -93,6 +93,7 @@ func traffic(w *writer, st *router.Stats) {
 var lossReasons = map[sig.LossReason]string{
 	0: "unknown", sig.LossQueueFull: "queue_full", sig.LossSlowPeer: "slow_peer", sig.LossInbound: "inbound",
 	sig.LossConnection: "connection", sig.LossBadPayload: "bad_payload", sig.LossOffline: "offline", sig.LossReentry: "reentry",
+	sig.LossDatagram: "datagram",
 }
 
 func trouble(w *writer, st *router.Stats) {
