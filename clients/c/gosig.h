@@ -66,11 +66,8 @@ extern "C" {
 #ifndef GOSIG_MAX_FRAME
 #define GOSIG_MAX_FRAME 512
 #endif
-/* Senders elsewhere that subscriptions speak of, at the same time. */
-#ifndef GOSIG_MAX_REMOTES
-#define GOSIG_MAX_REMOTES 4
-#endif
-/* Events of theirs that are subscribed to. */
+/* Events of senders elsewhere that are heard at the same time. "#disconnect" of a sender
+ * counts as one of its events, "#connect" does not. */
 #ifndef GOSIG_MAX_ROUTES
 #define GOSIG_MAX_ROUTES 6
 #endif
@@ -113,7 +110,7 @@ enum {
 enum {
 	GOSIG_LOST_QUEUE = 1,
 	GOSIG_LOST_SLOW = 2,       /* this line was too slow for what was emitted */
-	GOSIG_LOST_INBOUND = 3,    /* no room here: see GOSIG_MAX_REMOTES and GOSIG_MAX_ROUTES */
+	GOSIG_LOST_INBOUND = 3,    /* no room here: see GOSIG_MAX_ROUTES and GOSIG_NAME_SIZE */
 	GOSIG_LOST_CONNECTION = 4, /* a connection on the way was down */
 	GOSIG_LOST_PAYLOAD = 5,    /* could not be transcoded, or was too large */
 	GOSIG_LOST_OFFLINE = 6,

@@ -24,8 +24,8 @@
 #if GOSIG_MAX_FRAME < 512 || GOSIG_MAX_FRAME > 32768
 #error "GOSIG_MAX_FRAME must be 512 to 32768: the protocol allows no less"
 #endif
-#if GOSIG_NAME_SIZE < 8 || GOSIG_NAME_SIZE > 256 || GOSIG_MAX_REMOTES < 1 || GOSIG_MAX_REMOTES > 255 || GOSIG_MAX_ROUTES < 1 || GOSIG_MAX_ROUTES > 255
-#error "GOSIG_NAME_SIZE must be 8 to 256, GOSIG_MAX_REMOTES and GOSIG_MAX_ROUTES 1 to 255"
+#if GOSIG_NAME_SIZE < 8 || GOSIG_NAME_SIZE > 256 || GOSIG_MAX_ROUTES < 1 || GOSIG_MAX_ROUTES > 255
+#error "GOSIG_NAME_SIZE must be 8 to 256, GOSIG_MAX_ROUTES 1 to 255"
 #endif
 
 /* ---- frames of the line: gosig_frame.c ----------------------------------------- */

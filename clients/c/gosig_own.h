@@ -51,21 +51,13 @@ typedef struct gosig_link {
 	uint8_t ring[GOSIG_TX_BUFFER];
 } gosig_link;
 
-/* A sender elsewhere that a subscription speaks of. */
-typedef struct gosig_remote {
-	uint32_t number, route;
-	uint8_t epoch[8];
-	uint8_t state;
-	char name[GOSIG_NAME_SIZE];
-} gosig_remote;
-
-/* An event of its. */
+/* An event of a sender elsewhere that a subscription speaks of, or its leaving. */
 typedef struct gosig_route {
 	uint64_t expected;
-	gosig_remote *remote;
-	uint16_t index;
+	uint32_t number, route; /* of the sender; of the event */
+	uint8_t epoch[8];
 	uint8_t flags;
-	char name[GOSIG_NAME_SIZE];
+	char sender[GOSIG_NAME_SIZE], event[GOSIG_NAME_SIZE];
 } gosig_route;
 
 struct gosig {
@@ -86,7 +78,6 @@ struct gosig {
 	uint8_t node[16], token[16];
 
 	gosig_link link;
-	gosig_remote remotes[GOSIG_MAX_REMOTES];
 	gosig_route routes[GOSIG_MAX_ROUTES];
 	uint8_t frame[GOSIG_MAX_FRAME];
 };

@@ -3,10 +3,12 @@
  * section 8.2). */
 #include "gosig_internal.h"
 
-enum { FREE, HERE, GONE }; /* of a remote; GONE: it may come back, and its numbers go on */
-enum { USED = 1, KNOWN = 2, PAST = 4 }; /* of a route */
+/* Of a route: it has a place; its sender is here (else it may come back, and its numbers
+ * go on); it is of an event, and not of the sender's leaving; its number is known; the
+ * same life of its sender has been here before. */
+enum { USED = 1, HERE = 2, EVENTS = 4, KNOWN = 8, PAST = 16 };
 
-static const char came[] = "#connect", left[] = "#disconnect";
+static const char left[] = "#disconnect";
 
 static bool matches(const gosig_subscription *s, const char *sender, const char *event)
 {
@@ -41,7 +43,7 @@ static void presence(gosig *g, gosig_kind kind, const char *sender, uint16_t cod
 	gosig_signal s = {.kind = kind};
 
 	s.sender = sender;
-	s.event = kind == GOSIG_CONNECT ? came : left;
+	s.event = kind == GOSIG_CONNECT ? "#connect" : left;
 	s.code = code;
 	s.text = text;
 	gosig_deliver(g, &s);
@@ -59,19 +61,7 @@ static void lost(gosig *g, const char *sender, const char *event, uint64_t numbe
 	gosig_deliver(g, &s);
 }
 
-/* There was no room here for what is subscribed to. */
-static void no_room(gosig *g, const char *sender, const char *event) { lost(g, sender, event, 0, 0, GOSIG_LOST_INBOUND); }
-
 /* ---- places ------------------------------------------------------------------------- */
-
-static void free_routes(gosig *g, const gosig_remote *remote)
-{
-	gosig_route *r;
-
-	for (r = g->routes; r < g->routes + GOSIG_MAX_ROUTES; r++)
-		if (r->remote == remote)
-			r->flags = 0;
-}
 
 static bool store(char *to, const char *name)
 {
@@ -83,55 +73,34 @@ static bool store(char *to, const char *name)
 	return true;
 }
 
-/* Finds a place for a sender: its own from before, a free one, or that of one which
- * has left. */
-static gosig_remote *place(gosig *g, const char *name, const gosig_field *f)
+/* Begins to hear something of the sender of a CONNECT, in the place that it had before,
+ * a free one, or that of a sender which has left; without one that is announced. */
+static void listen(gosig *g, const gosig_field *f, const char *event, uint32_t number, unsigned flags)
 {
-	gosig_remote *r, *best = NULL;
-
-	for (r = g->remotes; r < g->remotes + GOSIG_MAX_REMOTES; r++) {
-		if (r->state != FREE && gosig_same(r->name, name)) {
-			best = r;
-			break;
-		}
-		if (r->state != HERE && (best == NULL || r->state < best->state))
-			best = r;
-	}
-	if (best == NULL)
-		return NULL;
-	if (best->state == FREE || memcmp(best->epoch, f[2].p, 8) != 0 || !gosig_same(best->name, name)) { /* another life */
-		if (!store(best->name, name))
-			return NULL;
-		free_routes(g, best);
-		memcpy(best->epoch, f[2].p, 8);
-	}
-	best->state = HERE;
-	best->number = f[0].n;
-	best->route = f[1].n;
-	return best;
-}
-
-/* Begins to hear an event of a sender that has a place; false: no room. */
-static bool listen(gosig *g, gosig_remote *remote, size_t index, const char *event, bool fresh)
-{
+	const char *sender = gosig_text(&f[3]);
 	gosig_route *r, *best = NULL;
 
 	for (r = g->routes; r < g->routes + GOSIG_MAX_ROUTES; r++) {
-		if ((r->flags & USED) == 0) {
+		if (gosig_same(r->sender, sender) && gosig_same(r->event, event)) {
 			best = r;
-		} else if (r->remote == remote && gosig_same(r->name, event)) {
-			r->index = (uint16_t)index;
-			r->flags |= PAST;
-			return true;
+			break;
 		}
+		if (r->flags == 0 || (best == NULL && (r->flags & HERE) == 0))
+			best = r;
 	}
-	if (best == NULL || !store(best->name, event))
-		return false;
-	best->remote = remote;
-	best->index = (uint16_t)index;
-	best->expected = 1;
-	best->flags = fresh ? USED | KNOWN : USED;
-	return true;
+	if (best == NULL || !store(best->sender, sender) || !store(best->event, event)) {
+		lost(g, sender, event, 0, 0, GOSIG_LOST_INBOUND);
+		return;
+	}
+	if (r == best && (r->flags & USED) != 0 && memcmp(r->epoch, f[2].p, 8) == 0) {
+		flags = r->flags | PAST;
+	} else { /* another life */
+		memcpy(best->epoch, f[2].p, 8);
+		best->expected = 1;
+	}
+	best->flags = (uint8_t)(flags | USED | HERE);
+	best->number = f[0].n;
+	best->route = number;
 }
 
 static gosig_route *find(gosig *g, uint32_t number)
@@ -139,7 +108,7 @@ static gosig_route *find(gosig *g, uint32_t number)
 	gosig_route *r;
 
 	for (r = g->routes; r < g->routes + GOSIG_MAX_ROUTES; r++)
-		if (r->flags != 0 && r->remote->state == HERE && r->remote->route + r->index == number)
+		if ((~r->flags & (HERE | EVENTS)) == 0 && r->route == number)
 			return r;
 	return NULL;
 }
@@ -149,7 +118,7 @@ void gosig_routes_unwanted(gosig *g)
 	gosig_route *r;
 
 	for (r = g->routes; r < g->routes + GOSIG_MAX_ROUTES; r++)
-		if (r->flags != 0 && !wants(g, r->remote->name, r->name))
+		if (!wants(g, r->sender, r->event))
 			r->flags = 0;
 }
 
@@ -167,14 +136,10 @@ static void tell_peer(gosig *g, gosig_peer *p, bool here)
 void gosig_on_connect(gosig *g, unsigned type, gosig_field *f)
 {
 	const char *name = gosig_text(&f[3]), *event;
-	gosig_remote *r = NULL;
 	gosig_node *n;
 	gosig_peer *p;
-	size_t index;
-	bool keep = wants(g, name, came) || wants(g, name, left);
+	uint32_t number = f[1].n;
 
-	if (keep)
-		r = place(g, name, f);
 	for (n = g->peers; n != NULL; n = n->next) {
 		p = (gosig_peer *)n;
 		if (gosig_same(p->name, name)) {
@@ -183,39 +148,32 @@ void gosig_on_connect(gosig *g, unsigned type, gosig_field *f)
 		}
 	}
 	presence(g, GOSIG_CONNECT, name, 0, "");
-	if (keep && r == NULL)
-		no_room(g, name, left);
-	for (index = 0; f[4].n > 0; index++) {
+	if (wants(g, name, left))
+		listen(g, f, left, 0, 0);
+	for (; f[4].n > 0; number++) {
 		event = gosig_next_name(&f[4]);
-		if (!wants(g, name, event))
-			continue;
-		if (r == NULL)
-			r = place(g, name, f);
-		if (r == NULL || !listen(g, r, index, event, (type & GOSIG_F_FRESH) != 0))
-			no_room(g, name, event);
+		if (wants(g, name, event))
+			listen(g, f, event, number, (type & GOSIG_F_FRESH) != 0 ? EVENTS | KNOWN : EVENTS);
 	}
 }
 
-static void leave(gosig *g, gosig_remote *r, uint16_t code, const char *reason)
-{
-	r->state = GONE;
-	if (code != GOSIG_CONNECTION) { /* this life will not come back */
-		free_routes(g, r);
-		r->state = FREE;
-	}
-	presence(g, GOSIG_DISCONNECT, r->name, code, reason);
-}
-
-/* The one with a number has left, or all have. */
+/* The one with a number has left, or all have. A life that was not cut off will not come
+ * back. */
 static void gone(gosig *g, uint32_t number, bool all, uint16_t code, const char *reason)
 {
-	gosig_remote *r;
+	gosig_route *r;
 	gosig_node *n;
 	gosig_peer *p;
+	unsigned flags;
 
-	for (r = g->remotes; r < g->remotes + GOSIG_MAX_REMOTES; r++)
-		if (r->state == HERE && (all || r->number == number))
-			leave(g, r, code, reason);
+	for (r = g->routes; r < g->routes + GOSIG_MAX_ROUTES; r++) {
+		flags = r->flags;
+		if ((flags & HERE) == 0 || !(all || r->number == number))
+			continue;
+		r->flags = code == GOSIG_CONNECTION ? (uint8_t)(flags & ~(unsigned)HERE) : 0;
+		if ((flags & EVENTS) == 0)
+			presence(g, GOSIG_DISCONNECT, r->sender, code, reason);
+	}
 	for (n = g->peers; n != NULL; n = n->next) {
 		p = (gosig_peer *)n;
 		if (p->here && (all || p->number == number))
@@ -245,19 +203,19 @@ void gosig_on_numbered(gosig *g, unsigned type, const gosig_field *f)
 	if ((type & 0x1f) == GOSIG_T_ROUTE) {
 		if ((flags & KNOWN) != 0 && number < expected)
 			return; /* it crossed what has come meanwhile */
-		r->flags = USED | KNOWN;
+		r->flags = USED | HERE | EVENTS | KNOWN;
 		r->expected = number;
 		if (number != expected && (flags & KNOWN) != 0 && ((flags & PAST) != 0 || (type & GOSIG_F_FLAG) == 0))
-			lost(g, r->remote->name, r->name, expected, number - expected, GOSIG_LOST_CONNECTION);
+			lost(g, r->sender, r->event, expected, number - expected, GOSIG_LOST_CONNECTION);
 	} else if ((flags & KNOWN) == 0) {
 		;
 	} else if (type == GOSIG_T_LOST) {
 		r->expected += number;
-		lost(g, r->remote->name, r->name, expected, number, f[2].n);
+		lost(g, r->sender, r->event, expected, number, f[2].n);
 	} else {
 		r->expected++;
-		s.sender = r->remote->name;
-		s.event = r->name;
+		s.sender = r->sender;
+		s.event = r->event;
 		s.number = expected;
 		s.data = f[1].p;
 		s.size = f[1].n;

@@ -85,13 +85,13 @@ func TestPresence(t *testing.T) {
 	assert.Equal(t, "disconnect room/1 #disconnect 0 closed", d.expect("disconnect"))
 
 	// More senders than the device has room for: it says so.
-	for i := range 6 {
+	for i := range 8 {
 		_, err := h.reg.Connect(sig.Name(fmt.Sprintf("room/%d", i)), sig.Spec{})
 		require.NoError(t, err)
 		d.expect(fmt.Sprintf("connect room/%d", i))
 	}
-	d.expect("lost room/5")
-	assert.Equal(t, []string{"lost room/4 #disconnect 0 0 3", "lost room/5 #disconnect 0 0 3"}, d.all("lost"))
+	d.expect("lost room/7")
+	assert.Equal(t, []string{"lost room/6 #disconnect 0 0 3", "lost room/7 #disconnect 0 0 3"}, d.all("lost"))
 }
 
 func TestAnswers(t *testing.T) {
