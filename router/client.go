@@ -150,7 +150,7 @@ func NewClientRouter(reg *sig.Registry, addresses []string, opts *ClientOptions)
 	limits := opts.Limits.WithDefaults()
 	r.stats.reserve.bound = int64(limits.OutboundTotal)
 	n := joinNode(reg, opts.Name, false, limits)
-	r.link = newLink(n, wire.RoleClient, limits, opts.Codecs, r.log, &r.stats)
+	r.link = newLink(n, wire.RoleClient, &limits, opts.Codecs, r.log, &r.stats)
 	r.link.refuse = opts.Offline == OfflineRefuse
 	r.link.credentials = credentials{opts.Credentials, opts.TrustedWires}
 	if err := r.link.attach(); err != nil {
@@ -252,19 +252,19 @@ func (r *ClientRouter) serve(s *session) error {
 		s.reintroduce()
 	}
 	s.startKeepalive()
-	done := make(chan struct{}) // closed when the announcement below has ended
-	go func() {
-		defer close(done)
-		if s.barrier(s.ctx) == nil {
-			r.log.Info("connected", "server", s.describe(), "codec", s.codec.ID())
-			r.setState(State{Phase: Connected, Address: s.address, Server: s.peerName, Codec: s.codec.ID()})
-		}
-	}()
 	seeking := r.seekBetter(s)
 	stop := context.AfterFunc(r.ctx, func() { s.fail(sig.NewError(sig.CodeClosed, "the router was closed")) })
-	s.read()
+	ended := make(chan struct{}) // closed when nobody reads any more
+	s.beginReading(&l.group, func() { close(ended) })
+	l.group.Go(s.read) // ends with the connection
+	if s.barrier(s.ctx) == nil {
+		if r.log.Enabled(context.Background(), slog.LevelInfo) { // a description is put together
+			r.log.Info("connected", "server", s.describe(), "codec", s.codec.ID())
+		}
+		r.setState(State{Phase: Connected, Address: s.address, Server: s.peerName, Codec: s.codec.ID()})
+	}
+	<-ended
 	stop()
-	<-done
 	err := s.cause()
 	if r.better = <-seeking; r.better.address != "" {
 		err = fmt.Errorf("%w, %s", ErrReturning, r.better.address)

@@ -68,7 +68,7 @@ func (r *ServerRouter) addConn(l *link, sc *serverConn) error {
 	r.tokens[sc.token] = l
 	sc.from.open++
 	if lim.Rate > 0 {
-		sc.allowance = r.allowances.join(cmp.Or(id, sc.ip), lim)
+		sc.allowance = r.allowances.join(cmp.Or(id, sc.ip), *lim)
 	}
 	count(r.perID, id, 1)
 	count(r.perIP, sc.ip, 1)
@@ -91,6 +91,15 @@ func (r *ServerRouter) dropConn(l *link, sc *serverConn) {
 	count(r.perID, sc.info.Principal.ID, -1)
 	count(r.perIP, sc.ip, -1)
 	close(sc.ended)
+}
+
+// halt ends a connection at once, if it is open. Events that wait for handlers
+// are announced as lost.
+func (l *link) halt() {
+	if s := l.session(); s != nil {
+		l.inbound.discard()
+		s.fail(sig.NewError(sig.CodeClosed, "the router was closed"))
+	}
 }
 
 // count keeps no entry for what is not there.

@@ -4,25 +4,25 @@ package router
 // as long as nobody knows who they are.
 type entrance struct {
 	listener string
-	limits   Limits
+	limits   *Limits
 	open     int // connections; the server's lock guards it
 }
 
 // entrance makes one of a listener's address.
 func (r *ServerRouter) entrance(listener string) *entrance {
-	return &entrance{listener: listener, limits: r.limitsOf(r.limits, ClientInfo{Listener: listener})}
+	return &entrance{listener: listener, limits: r.limitsOf(ClientInfo{Listener: listener})}
 }
 
-// limitsOf are the limits of a client, as far as it is known: those given, and
+// limitsOf are the limits of a client, as far as it is known: the router's, and
 // what LimitsFor says in their place.
-func (r *ServerRouter) limitsOf(limits Limits, who ClientInfo) Limits {
+func (r *ServerRouter) limitsOf(who ClientInfo) *Limits {
 	if r.limitsFor == nil {
-		return limits
+		return &r.limits
 	}
-	special := limits.With(r.limitsFor(who))
+	special := r.limits.With(r.limitsFor(who))
 	if err := special.Validate(); err != nil {
 		r.log.Error("limits not used", "listener", who.Listener, "client", who.Name, "principal", who.Principal.ID, "error", err)
-		return limits
+		return &r.limits
 	}
-	return special
+	return &special
 }

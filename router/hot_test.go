@@ -46,7 +46,8 @@ func (p *path) peer(role wire.Role) *session {
 
 // over opens a connection over the conn that is made of another.
 func (p *path) over(role wire.Role, made func(carrier.Conn) carrier.Conn) *session {
-	l := newLink(p.node, role, Limits{}.WithDefaults(), nil, slog.New(slog.DiscardHandler), &counters{})
+	limits := Limits{}.WithDefaults()
+	l := newLink(p.node, role, &limits, nil, slog.New(slog.DiscardHandler), &counters{})
 	require.NoError(p.t, l.attach())
 	conn, other := mem.Pipe()
 	s := l.newSession(made(conn), raw.New(), "mem://test")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/gosig/gosig/sig"
@@ -114,6 +115,22 @@ func (f limitField) set(value int64) {
 
 // WithDefaults returns l with every zero field replaced by its default.
 func (l Limits) WithDefaults() Limits {
+	if l != (Limits{}) {
+		return l.filled()
+	}
+	l = usual() // most clients have these
+	l.OutboundTotal = shareOfMemory()
+	return l
+}
+
+// usual are the defaults, but for what the runtime may be told later.
+var usual = sync.OnceValue(func() Limits {
+	l := Limits{}.filled()
+	l.OutboundTotal = 0
+	return l
+})
+
+func (l Limits) filled() Limits {
 	for _, f := range l.fields() {
 		if f.zero() {
 			f.set(f.fallback)
@@ -152,6 +169,9 @@ func (l Limits) With(over Limits) Limits {
 
 // Validate says which field cannot be used and why.
 func (l Limits) Validate() error {
+	if l == (Limits{}) {
+		return nil
+	}
 	for _, f := range l.fields() {
 		if f.value() < 0 {
 			return limitError("%s is negative", f.limit)

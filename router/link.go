@@ -27,7 +27,7 @@ import (
 type link struct {
 	node    *node
 	role    wire.Role // of this side
-	limits  Limits
+	limits  *Limits   // others may share them
 	codecs  []codec.Codec
 	log     *slog.Logger
 	stats   *counters
@@ -39,7 +39,7 @@ type link struct {
 	desk        *adminDesk             // of a server
 	access      atomic.Pointer[access] // what the peer may do
 	inbound     inQueue
-	running     runIn          // of the handler goroutine: the run being delivered
+	running     *runIn         // of the handler goroutine: the run being delivered; nil: none yet
 	group       sync.WaitGroup // handlers, writers and requests of all sessions
 
 	current atomic.Pointer[session] // same as sess, for readers without the lock
@@ -78,7 +78,7 @@ type announced struct {
 	early     early // what waits for the answer to its CONNECT
 }
 
-func newLink(n *node, role wire.Role, limits Limits, codecs []codec.Codec, log *slog.Logger, stats *counters) *link {
+func newLink(n *node, role wire.Role, limits *Limits, codecs []codec.Codec, log *slog.Logger, stats *counters) *link {
 	l := &link{
 		node: n, role: role, codecs: codecs, log: log, stats: stats,
 	}
@@ -91,7 +91,7 @@ func newLink(n *node, role wire.Role, limits Limits, codecs []codec.Codec, log *
 }
 
 // restrict puts limits in force, before the link is used.
-func (l *link) restrict(limits Limits) {
+func (l *link) restrict(limits *Limits) {
 	l.limits = limits
 	l.offline.bound = limits.OfflineBytes
 	l.inbound.bound = limits.InboundBytes

@@ -37,6 +37,7 @@ type node struct {
 	gaps    gapMemory
 
 	restless restless
+	spare    sync.Pool // of requests under way, see newAsked
 
 	policy atomic.Pointer[policy] // that uplinks fall under; nil: none
 }

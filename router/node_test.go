@@ -32,7 +32,7 @@ func TestRingIsFound(t *testing.T) {
 	n := joinNode(reg, "hub", true, Limits{}.WithDefaults())
 	defer n.leave()
 	limits := Limits{}.WithDefaults()
-	a, b := &link{node: n, limits: limits}, &link{node: n, limits: limits}
+	a, b := &link{node: n, limits: &limits}, &link{node: n, limits: &limits}
 	id := func(b byte) wire.NodeID { return wire.NodeID{b} }
 
 	require.NoError(t, n.admit(a, []wire.Node{{ID: id(1), Name: "edge"}, {ID: id(2), Name: "cellar"}}))

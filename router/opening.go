@@ -28,10 +28,6 @@ func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *ses
 	s.principal = provedBy(conn)
 	s.direct, _ = carrier.TrySenderOf(conn)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	s.unwatch = context.AfterFunc(s.ctx, func() { // the session's end waits for it
-		conn.Close()
-		close(s.shut)
-	})
 	return s
 }
 
@@ -39,8 +35,14 @@ func (l *link) newSession(conn carrier.Conn, c codec.Codec, address string) *ses
 // for is sent before anything else can be.
 func (l *link) open(s *session) {
 	l.mu.Lock()
+	s.corked = true
 	waited := l.openLocked(s)
+	s.corked = false
+	claimed := s.claimLocked()
 	l.mu.Unlock()
+	if claimed {
+		s.writeClaimed()
+	}
 	settleAll(waited) // not all that waited for a connection is under way on it
 }
 
@@ -110,7 +112,7 @@ func (l *link) close(s *session) {
 	if watch != nil {
 		watch.stop()
 	}
-	s.cancel(io.EOF) // unless it has a cause already
+	s.fail(io.EOF) // unless it has a cause already
 	<-s.shut
 	s.writer.Wait()
 	l.mu.Lock()
@@ -120,6 +122,7 @@ func (l *link) close(s *session) {
 	l.traffic.requestsOut += out
 	l.mu.Unlock()
 	s.workers.end()
+	s.inline.end()
 	s.endRequests()
 	s.endSenders(sig.NewError(sig.CodeConnectionLost, s.describe()), l.inbound.task)
 	settleAll(routes)

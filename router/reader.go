@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/gosig/gosig/carrier"
@@ -13,10 +14,29 @@ import (
 	"github.com/gosig/gosig/wire"
 )
 
-// read takes in what the peer sends until the connection ends. It forwards
+// beginReading begins the reading: the caller, or a goroutine that it starts, goes on with
+// read. ended is called when the connection is over, by whoever reads last; readers
+// is for goroutines that read in the place of the first.
+func (s *session) beginReading(readers *sync.WaitGroup, ended func()) {
+	s.readers, s.ended = readers, ended
+	if s.datagrams != nil {
+		s.writer.Go(s.readDatagrams) // ends with the connection
+	}
+}
+
+// read takes in what the peer sends until the connection ends, or another
+// goroutine reads on in the place of this one, see inline. It forwards
 // events to other connections itself, in batches, and hands to the link's
 // handler goroutine what is for this process. It never waits for either.
 func (s *session) read() {
+	if s.readOn() {
+		s.ended()
+	}
+}
+
+// readOn reports whether the connection has ended.
+func (s *session) readOn() (over bool) {
+	over = true
 	defer func() {
 		if p := recover(); p != nil { // ours, not a handler's: costs this connection only
 			s.link.stats.panics.Add(1)
@@ -24,21 +44,19 @@ func (s *session) read() {
 			s.fail(fmt.Errorf("panic: %v", p))
 		}
 	}()
-	if s.datagrams != nil {
-		s.writer.Go(s.readDatagrams) // ends with the connection
-	}
 	for {
 		batch, err := s.receive()
 		switch {
 		case err == nil:
 		case errors.Is(err, carrier.ErrFrameTooLarge), errors.Is(err, carrier.ErrProtocol):
 			s.violation(err) // the peer can still be told
-			return
+			return true
 		default:
 			s.fail(err)
-			return
+			return true
 		}
 		s.heard.Store(true)
+		fresh := s.wasSilent()
 		s.link.traffic.bytesIn.Add(uint64(len(batch)))
 		err = s.takeIn(batch)
 		if s.woken {
@@ -46,13 +64,36 @@ func (s *session) read() {
 			runtime.Gosched() // they go first: reading on often finds nothing yet
 		}
 		if err != nil {
+			s.leaveInline()
 			s.violation(err)
-			return
+			return true
 		}
+		over = false // as long as another one may read on
+		if !s.runInline() {
+			return false
+		}
+		over = true
 		if s.allowance != nil {
 			s.holdBack()
 		}
+		if fresh { // this one's stack may have grown
+			s.readers.Go(s.read)
+			return false
+		}
 	}
+}
+
+// silence is after how long the goroutine that reads makes room for another one:
+// it is to wait for the next batch with a small stack. There may be many
+// connections that bring little.
+const silence = time.Second
+
+// wasSilent reports whether the batch that has come is the first for a while.
+func (s *session) wasSilent() bool {
+	now := time.Now()
+	silent := now.Sub(s.latest) >= silence
+	s.latest = now
+	return silent
 }
 
 // takeIn takes in one batch, and leaves everything ready for the next.
@@ -61,7 +102,7 @@ func (s *session) takeIn(batch []byte) error {
 		s.reads.Lock()
 		defer s.reads.Unlock()
 	}
-	s.clock = time.Time{}
+	s.clock = s.latest
 	s.begins.busy()
 	err := s.handle(batch)
 	s.flush()
@@ -73,18 +114,25 @@ func (s *session) takeIn(batch []byte) error {
 // receive returns the next batch, first of all what came behind WELCOME. It lies
 // in s.reading.
 func (s *session) receive() ([]byte, error) {
-	if batch := s.behind; len(batch) > 0 {
+	if len(s.behind) > 0 {
+		batch := s.behind
 		s.behind = nil
-		s.reading = bufferOf(batch)
+		s.readIn(batch)
 		return batch, nil
 	}
 	batch, err := carrier.ReceiveLazily(context.Background(), s.conn, (*readBuffers)(s))
 	if err == nil && &batch[0] != &s.reading.bytes[0] { // a frame larger than the buffer
 		s.reading.free()
-		s.reading = bufferOf(batch)
+		s.readIn(batch)
 	}
 	return batch, err
 }
+
+// readIn takes memory of others for what was read. It is apart from receive for
+// the sake of a stack that has 2 KiB, see silence.
+//
+//go:noinline
+func (s *session) readIn(batch []byte) { s.reading = bufferOf(batch) }
 
 // readBuffers is the [carrier.BufferSource] of a session.
 type readBuffers session

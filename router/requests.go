@@ -108,19 +108,25 @@ type outcome struct {
 	err     error
 }
 
-// records are those of callers of this process. One that is back has received
-// its outcome, or was taken from the table by its caller: nobody else has it.
-var records = sync.Pool{New: func() any { return &asked{reply: make(chan outcome, 1)} }}
+// newAsked returns the record of a caller of this process. One that is back has
+// received its outcome, or was taken from the table by its caller: nobody else has
+// it. Registries share none, as they may live in different bubbles of a test.
+func (n *node) newAsked() *asked {
+	if a, ok := n.spare.Get().(*asked); ok {
+		return a
+	}
+	return &asked{reply: make(chan outcome, 1)}
+}
 
 // keepPayload is the largest payload whose memory is kept for the next request.
 const keepPayload = 16 << 10
 
-func (a *asked) free() {
+func (a *asked) free(n *node) {
 	a.to, a.sender = nil, nil
 	if cap(a.payload) > keepPayload {
 		a.payload = nil
 	}
-	records.Put(a)
+	n.spare.Put(a)
 }
 
 // request asks the peer and waits for the answer, the context, or the end of
@@ -132,8 +138,8 @@ func (s *session) request(ctx context.Context, to *sig.Sender, method sig.Name, 
 // requestTo is request of a sender, or of the router at the other end if to is
 // nil. It gives up when gone is closed.
 func (s *session) requestTo(ctx context.Context, to *sig.Sender, name sig.Name, gone <-chan struct{}, method sig.Name, data any) (any, error) {
-	a := records.Get().(*asked)
-	defer a.free()
+	a := s.link.node.newAsked()
+	defer a.free(s.link.node)
 	a.to, a.sender = s, to
 	payload, err := s.requestPayload(a.payload[:0], data)
 	if err != nil {
@@ -186,7 +192,11 @@ func (t *requestTable) enter(ctx context.Context, s *session) error {
 // queueRequest sends a request of this process. The caller who is alone with it
 // writes it, since it waits next; others are about to ask as well.
 func (s *session) queueRequest(e wire.Request, alone bool) {
-	s.queue(requestOverhead-wire.MaxName+len(e.Method)+len(e.Payload), alone, e.Append)
+	by := byWriter
+	if alone {
+		by = byCaller
+	}
+	s.queue(requestOverhead-wire.MaxName+len(e.Method)+len(e.Payload), by, e.Append)
 }
 
 // ctxError turns the end of a context into the error a caller in one process

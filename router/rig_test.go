@@ -32,7 +32,7 @@ func newRig(t *testing.T) *rig {
 	limits := Limits{}.WithDefaults()
 	n := joinNode(r.reg, "rig", false, limits)
 	t.Cleanup(n.leave)
-	r.link = newLink(n, wire.RoleClient, limits, []codec.Codec{json.New()}, slog.New(slog.DiscardHandler), &counters{})
+	r.link = newLink(n, wire.RoleClient, &limits, []codec.Codec{json.New()}, slog.New(slog.DiscardHandler), &counters{})
 	require.NoError(t, r.link.attach())
 	t.Cleanup(func() {
 		r.link.detach("the test is over")
@@ -65,7 +65,7 @@ func (r *rig) reader() (*session, *taker) {
 	c := &taker{Conn: conn}
 	s := r.link.newSession(c, r.link.codecs[0], "mem://test")
 	s.agree(wire.Limits{})
-	r.t.Cleanup(func() { s.cancel(context.Canceled); <-s.shut })
+	r.t.Cleanup(func() { s.fail(context.Canceled); <-s.shut })
 	return s, c
 }
 

@@ -132,7 +132,10 @@ func (r *runIn) Lend() ([]byte, bool) { return r.payload, r.lend }
 // deliverEvents hands events to the handlers of this process. A handler that
 // ends its goroutine leaves the rest of them in l.running for the next one.
 func (l *link) deliverEvents(it *inItem) {
-	r := &l.running
+	if l.running == nil {
+		l.running = new(runIn)
+	}
+	r := l.running
 	if !it.begun {
 		it.begun = true
 		*r = runIn{events: it.frames, routes: it.routes, codec: it.routes.codec, lend: it.routes.verbatim}

@@ -84,10 +84,11 @@ type served struct {
 	verb     acl.Verb // by which the peer may do this,
 	asks     sig.Name // with this sender
 	denied   bool     // it may no longer, and has been told; the table's lock guards it
+	inline   bool     // the reader runs it, and writes the answer when it has run all of the batch
 	answered func(error)
 }
 
-// serve has a worker run the handler, whose context ends with the connection.
+// serve has the handler run, whose context ends with the connection.
 func (s *session) serve(e *wire.Request, to *sig.Sender) {
 	r := s.newServed(e)
 	r.verb, r.asks = acl.Request, to.Name()
@@ -101,7 +102,7 @@ func (s *session) newServed(e *wire.Request) *served {
 	}
 }
 
-// begin enters a request in the table and hands it to a worker.
+// begin enters a request in the table, for the reader or a worker to answer.
 func (s *session) begin(r *served, ctx context.Context, to *sig.Sender, e *wire.Request) {
 	timeout := time.Duration(0)
 	if e.TimeoutMS < maxTimeoutMS {
@@ -112,6 +113,9 @@ func (s *session) begin(r *served, ctx context.Context, to *sig.Sender, e *wire.
 	t.mu.Lock()
 	t.serving[e.ID] = r
 	t.mu.Unlock()
+	if s.keepInline(r) {
+		return
+	}
 	s.woken = true
 	s.workers.serve(r)
 }
@@ -141,7 +145,14 @@ func (r *served) answer() {
 	denied := r.denied
 	t.mu.Unlock()
 	if !denied {
-		s.queue(requestOverhead+len(e.Text)+len(e.Payload), last, e.Append)
+		by := byWriter
+		switch {
+		case r.inline:
+			by = byNobody
+		case last:
+			by = byCaller
+		}
+		s.queue(requestOverhead+len(e.Text)+len(e.Payload), by, e.Append)
 	}
 	if e.Code == wire.CodeOK && cap(e.Payload) <= keepPayload {
 		*scratch = e.Payload[:0]

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gosig/gosig/acl"
@@ -76,8 +77,7 @@ type ServerRouter struct {
 	telling   sync.Mutex      // OnClient is called by one at a time
 	ctx       context.Context // ends when Close or Shutdown begins
 	stop      context.CancelFunc
-	halted    context.Context // ends with Close, and all connections with it
-	halt      context.CancelFunc
+	halted    atomic.Bool // by Close, and all connections with it
 
 	mu         sync.Mutex
 	closed     bool
@@ -131,7 +131,6 @@ func NewServerRouter(reg *sig.Registry, opts *ServerOptions) (*ServerRouter, err
 		r.reconsider()
 	}
 	r.ctx, r.stop = context.WithCancel(context.Background())
-	r.halted, r.halt = context.WithCancel(context.Background())
 	return r, nil
 }
 
@@ -204,8 +203,7 @@ func (r *ServerRouter) Serve(ctx context.Context, l carrier.Listener) error {
 	return r.accept(ctx, l)
 }
 
-// connection opens one connection. From then on another goroutine runs it, whose
-// stack has not grown by the handshake: there may be many that are idle.
+// connection opens one connection, and begins to read it.
 func (r *ServerRouter) connection(conn carrier.Conn, ip string, from *entrance) {
 	l := newLink(r.node, wire.RoleServer, from.limits, r.codecs, r.log, &r.stats)
 	l.desk = r.desk
@@ -218,16 +216,14 @@ func (r *ServerRouter) connection(conn carrier.Conn, ip string, from *entrance) 
 		return
 	}
 	r.opened(ip, from)
-	r.group.Go(func() { r.run(l, s, sc, from.listener) }) // ends with the connection
+	r.run(l, s, sc, from.listener)
 }
 
-// run runs an open connection to its end.
+// run begins to read an open connection, which another goroutine goes on with.
 func (r *ServerRouter) run(l *link, s *session, sc *serverConn, listener string) {
-	stop := context.AfterFunc(r.halted, func() { // also a connection that Close found half open
-		l.inbound.discard()
-		s.fail(sig.NewError(sig.CodeClosed, "the router was closed"))
-	})
-	defer stop()
+	if r.halted.Load() { // Close found it half open
+		l.halt()
+	}
 	if r.ctx.Err() != nil { // Shutdown has said goodbye to those it found
 		s.fail(sig.NewError(sig.CodeClosed, "the router is shutting down"))
 	}
@@ -236,11 +232,20 @@ func (r *ServerRouter) run(l *link, s *session, sc *serverConn, listener string)
 	}
 	r.stats.accepted.Add(1)
 	r.audit().tell(s.record(AuditRecord{Kind: AuditAuthOK}))
-	r.log.Info("client connected", "client", s.describe(), "listener", listener, "codec", s.codec.ID())
+	if r.log.Enabled(context.Background(), slog.LevelInfo) { // a description is put together
+		r.log.Info("client connected", "client", s.describe(), "listener", listener, "codec", s.codec.ID())
+	}
 	r.tell(ClientEvent{Client: sc.info, Open: true})
 	unexpire := s.expire(sc.proof.Expires)
-	s.read()
-	unexpire()
+	s.beginReading(&r.group, func() {
+		unexpire()
+		r.ran(l, s, sc)
+	})
+	s.read() // at first: see readOn
+}
+
+// ran takes down a connection that nobody reads any more.
+func (r *ServerRouter) ran(l *link, s *session, sc *serverConn) {
 	err := s.cause()
 	l.close(s)
 	l.detach("connection lost: " + bounded(s.describe()))
@@ -278,12 +283,12 @@ func (r *ServerRouter) welcome(l *link, conn carrier.Conn, from *entrance) (*ses
 	sc := &serverConn{ip: host(conn.RemoteAddr()), from: from, ended: make(chan struct{}), proof: who.verified, info: ClientInfo{
 		Name: hello.Name, Identity: s.identity, Principal: who.principal, Listener: from.listener, Address: conn.RemoteAddr(), Codec: c.ID(), Since: time.Now(),
 	}}
-	l.restrict(r.limitsOf(r.limits, sc.info))
+	l.restrict(r.limitsOf(sc.info))
 	s.features = hello.Features & r.features()
 	s.agree(hello.Limits)
 	_, _ = rand.Read(sc.token[:]) // never fails
 	if err := r.addConn(l, sc); err != nil {
-		s.unwatch() // abort has a last word to say
+		s.closing.Store(true) // by abort, which has a last word to say
 		return nil, nil, err
 	}
 	s.allowance = sc.allowance
@@ -297,7 +302,7 @@ func (r *ServerRouter) welcome(l *link, conn carrier.Conn, from *entrance) (*ses
 		r.node.removeLink(l)
 		r.node.depart(l)
 		r.dropConn(l, sc)
-		s.unwatch() // abort has a last word to say
+		s.closing.Store(true) // by abort, which has a last word to say
 		return nil, nil, err
 	}
 	r.node.tell(l, routersOf(peers))
@@ -401,8 +406,11 @@ func each(sessions []*session, f func(*session)) {
 // Close ends all connections at once and returns when the last goroutine has
 // ended. Safe to call twice.
 func (r *ServerRouter) Close() error {
-	r.stopAccepting()
-	r.halt()
+	links := r.stopAccepting()
+	r.halted.Store(true)
+	for _, l := range links {
+		l.halt()
+	}
 	r.group.Wait()
 	r.mu.Lock()
 	left := r.closed && r.node != nil

@@ -42,8 +42,10 @@ type session struct {
 	ctx     context.Context // ends with the session; the conn is closed then
 	cancel  context.CancelCauseFunc
 	shut    chan struct{} // closed once the conn is
-	unwatch func() bool   // keeps the conn open after all
+	closing atomic.Bool   // the conn is being closed, or whoever opened it does so
 	writer  sync.WaitGroup
+	readers *sync.WaitGroup // of those who read, one at a time
+	ended   func()          // called by the last of them
 
 	heard     atomic.Bool  // something arrived since the keepalive last looked
 	writeEnds atomic.Int64 // unix nanoseconds by which the write under way must be done; 0: none
@@ -52,6 +54,7 @@ type session struct {
 	out      outQueue
 	reserved int64         // of what waits, what the router's reserve knows of
 	writing  bool          // somebody writes, and owns segs and batches
+	corked   bool          // whoever holds the lock sees to the writing itself
 	chunk    int           // bytes of the next write, about; of the writer alone
 	wrote    time.Time     // when somebody wrote last
 	idle     chan struct{} // closed when everything is written, see drained
@@ -67,6 +70,7 @@ type session struct {
 	touched    []*gather
 	retired    uint64     // node.retired when the batch was begun, before any of its events was looked at
 	settle     []*inRoute // have had held-back events since the last flush
+	latest     time.Time  // when a batch came
 	clock      time.Time  // of this batch, see now; zero: nobody has looked yet
 	replyTimes *Histogram // of requests passed on that this peer has answered, since the last flush
 	timed      bool       // there are some
@@ -124,6 +128,7 @@ type session struct {
 
 	requests requestTable
 	workers  workers
+	inline   *inline // nil: nobody has asked yet; of the reader alone
 	syncs    syncTable
 }
 
@@ -145,7 +150,15 @@ func (s *session) now() time.Time {
 }
 
 // fail ends the session: the first cause is kept, the reader returns.
-func (s *session) fail(err error) { s.cancel(err) }
+func (s *session) fail(err error) {
+	s.cancel(err)
+	if s.closing.CompareAndSwap(false, true) {
+		go func() { // the session's end waits for it
+			s.conn.Close()
+			close(s.shut)
+		}()
+	}
+}
 
 // cause tells why the session ended.
 func (s *session) cause() error {

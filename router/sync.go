@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -130,11 +131,18 @@ func (s *session) barrier(ctx context.Context) error {
 	l := s.link
 	s.sendAllEarly()
 	b := &barrier{} // of a connection that is over: never answered
+	claimed := false
 	l.mu.Lock()
 	if l.sess == s {
+		s.corked = true
 		b = s.barrierLocked()
+		s.corked = false
+		claimed = s.claimLocked()
 	}
 	l.mu.Unlock()
+	if claimed {
+		s.writeClaimed()
+	}
 	return s.await(ctx, b)
 }
 
@@ -161,9 +169,15 @@ func (s *session) awaitPatiently(ctx context.Context, b *barrier) {
 }
 
 // onSync answers a barrier when everything the peer has sent before it is in
-// force here, which it is, and at every other peer that had to be asked.
+// force here, which it is, and at every other peer that had to be asked: mostly
+// there is none.
 func (s *session) onSync(e *wire.Sync) error {
 	l := s.link
+	others := slices.DeleteFunc(l.node.restless.list(), func(other *link) bool { return other == l || other.rests() })
+	if len(others) == 0 {
+		s.queue(syncedSize, byCaller, wire.Synced{ID: e.ID}.Append)
+		return nil
+	}
 	l.mu.Lock()
 	s.syncs.asked++
 	n := s.syncs.asked
@@ -173,10 +187,7 @@ func (s *session) onSync(e *wire.Sync) error {
 	}
 	l.group.Go(func() { // ends within SyncPatience
 		var wg sync.WaitGroup
-		for _, other := range l.node.restless.list() {
-			if other == l || other.rests() {
-				continue
-			}
+		for _, other := range others {
 			to, b, _ := other.outstanding()
 			if b != nil {
 				wg.Go(func() { to.awaitPatiently(s.ctx, b) })
@@ -195,6 +206,9 @@ func (s *session) onSync(e *wire.Sync) error {
 	})
 	return nil
 }
+
+// syncedSize is the most that a SYNCED takes.
+const syncedSize = 1 + 10
 
 func (s *session) onSynced(e *wire.Synced) error {
 	s.link.mu.Lock()

@@ -33,10 +33,18 @@ func (s *session) controlLocked(frame []byte) {
 	s.kickLocked()
 }
 
+// writeBy says who writes what is queued.
+type writeBy uint8
+
+const (
+	byWriter writeBy = iota // a goroutine that gathers
+	byCaller                // the caller, if the line is quiet; it holds no lock of this package
+	byNobody                // the caller has more, and calls writeNow behind the last
+)
+
 // queue queues one envelope of at most size bytes that must not be dropped, if
-// this is still the link's connection. With now the caller writes it if the line
-// is quiet; it must hold no lock of this package.
-func (s *session) queue(size int, now bool, envelope func([]byte) []byte) {
+// this is still the link's connection.
+func (s *session) queue(size int, by writeBy, envelope func([]byte) []byte) {
 	l := s.link
 	l.mu.Lock()
 	if l.sess != s {
@@ -51,11 +59,23 @@ func (s *session) queue(size int, now bool, envelope func([]byte) []byte) {
 	s.out.mark(seg, len(seg.buf)-start)
 	s.boundLocked()
 	claimed := false
-	if now {
-		claimed = s.claimLocked()
-	} else {
+	switch by {
+	case byWriter:
 		s.kickLocked()
+	case byCaller:
+		claimed = s.claimLocked()
 	}
+	l.mu.Unlock()
+	if claimed {
+		s.writeClaimed()
+	}
+}
+
+// writeNow writes what is queued, as byCaller says.
+func (s *session) writeNow() {
+	l := s.link
+	l.mu.Lock()
+	claimed := (l.sess == s || l.leaving == s) && s.claimLocked()
 	l.mu.Unlock()
 	if claimed {
 		s.writeClaimed()
@@ -84,7 +104,7 @@ func (s *session) boundLocked() {
 
 // kickLocked sees to it that somebody writes.
 func (s *session) kickLocked() {
-	if s.writing || len(s.out.segs) == 0 {
+	if s.writing || s.corked || len(s.out.segs) == 0 {
 		return
 	}
 	s.writing = true

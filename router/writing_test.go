@@ -60,8 +60,8 @@ func (r *rig) nonces(s *session, c *trier) (list []uint64) {
 	return list
 }
 
-func (s *session) ping(nonce uint64, now bool) {
-	s.queue(16, now, wire.Ping{Nonce: nonce}.Append)
+func (s *session) ping(nonce uint64, by writeBy) {
+	s.queue(16, by, wire.Ping{Nonce: nonce}.Append)
 }
 
 // TestWriteNow: on a quiet line the caller writes itself, whatever part of it the
@@ -75,12 +75,12 @@ func TestWriteNow(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			r := newRig(t)
 			s, c := r.trying(row.room)
-			s.ping(1, true)
+			s.ping(1, byCaller)
 			if row.room == whole {
 				require.NotEmpty(t, c.batch, "written by the caller, before queue returns")
 			}
-			s.ping(2, true)
-			s.ping(3, false)
+			s.ping(2, byCaller)
+			s.ping(3, byWriter)
 			require.Equal(t, []uint64{1, 2, 3}, r.nonces(s, c))
 			require.NoError(t, s.drained(t.Context()))
 		})
@@ -95,11 +95,11 @@ func TestWriteNowBesideOthers(t *testing.T) {
 	tried := 0
 	c.during = func() {
 		tried++
-		s.ping(2, true)
-		s.ping(3, true)
+		s.ping(2, byCaller)
+		s.ping(3, byCaller)
 		require.Empty(t, c.batch, "nothing overtakes what is being written")
 	}
-	s.ping(1, true)
+	s.ping(1, byCaller)
 	require.Equal(t, []uint64{1, 2, 3}, r.nonces(s, c))
 	require.Equal(t, 1, tried, "while it is being written to, a line is busy")
 }
@@ -109,7 +109,7 @@ func TestWriteNowOfMuch(t *testing.T) {
 	r := newRig(t)
 	s, c := r.trying(1 << 20)
 	c.during = func() { t.Error("the caller writes") }
-	s.queue(claimMost+1, true, func(b []byte) []byte { return append(b, make([]byte, claimMost+1)...) })
+	s.queue(claimMost+1, byCaller, func(b []byte) []byte { return append(b, make([]byte, claimMost+1)...) })
 	require.Len(t, r.sent(s, c.taker), 1)
 }
 
@@ -118,12 +118,12 @@ func TestWriteNowFails(t *testing.T) {
 	r := newRig(t)
 	s, c := r.trying(0)
 	c.err = net.ErrClosed
-	s.ping(1, true)
+	s.ping(1, byCaller)
 	<-s.ctx.Done()
 	require.ErrorContains(t, s.cause(), "closed the connection")
 	require.NoError(t, s.drained(t.Context()))
 	r.close(s)
-	s.ping(2, true) // no longer the link's connection
+	s.ping(2, byCaller) // no longer the link's connection
 	require.Empty(t, r.sent(s, c.taker))
 }
 
