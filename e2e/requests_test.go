@@ -169,9 +169,11 @@ func TestTooManyRequests(t *testing.T) {
 	await(t, "those over the limit to be refused", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return busy == 16
+		return busy >= 16
 	})
 	close(release)
 	asking.Wait()
-	require.Equal(t, 16, answered)
+	require.Equal(t, 32, answered+busy)
+	require.LessOrEqual(t, answered, 16)
+	require.GreaterOrEqual(t, answered, 14, "two of the places are kept for who has none")
 }

@@ -104,7 +104,7 @@ func (r *ServerRouter) challenge(ctx context.Context, conn carrier.Conn, a Authe
 	switch {
 	case len(rest) > 0 && enforced("one answer"):
 		return auth.Verified{}, sig.NewError(sig.CodeProtocol, "more than one envelope before the handshake was over")
-	case !wire.Legal(wire.Asked, wire.RoleClient, t) && enforced("answer to a challenge"):
+	case !wire.Legal(wire.Asked, wire.RoleClient, t):
 		return auth.Verified{}, sig.NewError(sig.CodeProtocol, fmt.Sprintf("the answer to a CHALLENGE must be AUTH, this is %v", t))
 	case t == wire.TypeAbort:
 		var e wire.Abort

@@ -30,9 +30,7 @@ func (s *session) passOn(e *wire.Request, to *sig.Sender, owner *link) {
 	}
 	a := &asked{to: next, sender: to, method: sig.Name(e.Method), from: s, fromID: e.ID, since: s.now()}
 	a.until = a.since.Add(s.patienceFor(e))
-	select {
-	case next.requests.slots <- struct{}{}:
-	default:
+	if !next.requests.takePlace(s) {
 		s.hit(LimitPendingRequests)
 		s.refuse(e.ID, sig.NewError(sig.CodeBusy, fmt.Sprintf("%s has too many requests under way (PendingRequests)", quoted(to.Name()))))
 		return
@@ -48,6 +46,38 @@ func (s *session) passOn(e *wire.Request, to *sig.Sender, owner *link) {
 	}
 	out := wire.Request{ID: a.id, Sender: a.number, TimeoutMS: e.TimeoutMS, Method: e.Method, Payload: payload}
 	s.relay(next, s.appended(out.Append))
+}
+
+// keptPlaces is which part of a peer's places for requests is kept for callers that
+// have few of them: nobody who asks without end keeps others from being answered.
+const keptPlaces = 8
+
+// takePlace takes a place for a request that is passed on for a caller. When few are
+// left, they are for those who have hardly any; connections of one principal are one
+// caller.
+func (t *requestTable) takePlace(caller *session) bool {
+	kept := cap(t.slots) / keptPlaces
+	if cap(t.slots)-len(t.slots) <= kept && t.placesOf(caller) >= max(kept/2, 1) && kept > 0 {
+		return false
+	}
+	select {
+	case t.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// placesOf counts the requests under way for a caller.
+func (t *requestTable) placesOf(caller *session) (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, a := range t.asked {
+		if a.from == caller || a.from != nil && samePrincipal(a.from.principal, caller.principal) {
+			n++
+		}
+	}
+	return n
 }
 
 // patienceFor is how long an answer is waited for. The caller keeps its own

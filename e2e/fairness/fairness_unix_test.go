@@ -26,6 +26,7 @@ import (
 var (
 	window = flag.Duration("window", 0, "how long to measure each time; 0: not at all")
 	rounds = flag.Int("rounds", 3, "how often")
+	ready  = flag.String("gosig", "", "the binary to measure; default: it is built")
 	only   = flag.String("only", "", "attacks to measure, by commas; default all")
 	limits = flag.String("limits", "default,operator", "under which limits")
 	bound  = flag.Float64("bound", 0, "fail if a p99 is more than so many times that without the attack; 0: report only")
@@ -183,9 +184,12 @@ func TestFairness(t *testing.T) {
 	if *window == 0 {
 		t.Skip("a measurement: make fairness")
 	}
-	gosig := filepath.Join(t.TempDir(), "gosig")
-	out, err := exec.Command("go", "build", "-o", gosig, "github.com/gosig/gosig/cmd/gosig").CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	gosig := *ready
+	if gosig == "" {
+		gosig = filepath.Join(t.TempDir(), "gosig")
+		out, err := exec.Command("go", "build", "-o", gosig, "github.com/gosig/gosig/cmd/gosig").CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
 	fmt.Println("| limits | attack | p99 of events alone | beside it | times | p99 of requests alone | beside it | times | worst event | done a second |")
 	fmt.Println("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for _, l := range strings.Split(*limits, ",") {

@@ -40,7 +40,6 @@ var checks = []string{
 	"owner",
 	"proof",
 	"proof method",
-	"answer to a challenge",
 	"one answer",
 	"anonymous",
 	"connections of an identity",

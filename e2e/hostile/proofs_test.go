@@ -68,7 +68,9 @@ var forgeries = []forgery{
 		proof := must(s.w.people.guests[1].Prove(s.challenge(h, challenge)))
 		return framed(wire.Auth{Method: auth.MethodKey, Proof: proof}, wire.Subscribe{Sender: bait, Event: said})
 	}, sig.CodeProtocol},
-	{"more than fits", func(*stranger, wire.Hello, []byte, []byte) []byte { return answered(auth.MethodToken, make([]byte, 5000)) }, sig.CodeTooLarge},
+	{"more than fits", func(*stranger, wire.Hello, []byte, []byte) []byte {
+		return answered(auth.MethodToken, make([]byte, 5000))
+	}, sig.CodeTooLarge},
 }
 
 func must(proof []byte, err error) []byte {

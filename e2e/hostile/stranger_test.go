@@ -90,7 +90,11 @@ func (w *world) enterAs(scheme string, features wire.Features, who auth.Credenti
 		wire.Connect{Sender: 1, Route: 0, Epoch: 1, Name: s.name, Events: []string{"e", "f"}, Requests: []string{"m"}, Fresh: true},
 		wire.Subscribe{Sender: s.name, Event: "e"}, wire.Subscribe{Sender: bait, Event: "**"},
 	)
-	if _, err := s.round(); err != nil {
+	a, err := s.round()
+	if err == nil && a.leaked != "" {
+		err = fmt.Errorf("it was shown %s", a.leaked)
+	}
+	if err != nil {
 		s.leave()
 		return nil, fmt.Errorf("announcing itself: %w", err)
 	}
