@@ -96,7 +96,7 @@ func (g *grammar) comesAndGoes() []envelope {
 	return []envelope{
 		connectAs(number, route, name, "a", "b"), event(route), pattern,
 		wire.Disconnect{Sender: number, Reason: g.text()},
-		wire.Unsubscribe(pattern),
+		wire.Unsubscribe{Sender: pattern.Sender, Event: pattern.Event},
 	}
 }
 
