@@ -347,7 +347,7 @@ func TestRevocation(t *testing.T) {
 	}
 	close(release)
 	require.NoError(t, receive(t, h.ctx, allowed), "what is still allowed goes on")
-	require.Eventually(t, func() bool { return len(log.of(router.AuditRevoked)) == 4 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(log.of(router.AuditRevoked)) == 4 }, patience, time.Millisecond)
 
 	// All is allowed again: the client asks anew.
 	h.srv.SetAuthorizer(policyOf(t, all...))
@@ -420,11 +420,11 @@ func TestViewChanges(t *testing.T) {
 		before := heard.Load()
 		require.Eventually(t, func() bool {
 			return kitchen.Emit("temp", 1) == nil && heard.Load() > before
-		}, 5*time.Second, time.Millisecond)
+		}, patience, time.Millisecond)
 		h.srv.SetAuthorizer(policyOf(t, base...))
 		assert.ElementsMatch(t, []string{"disconnected kitchen", "disconnected here"}, []string{receive(t, h.ctx, changes), receive(t, h.ctx, changes)})
 		before = heard.Load()
-		require.Eventually(t, func() bool { return kitchen.Emit("temp", 1) == nil && heard.Load() > before }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return kitchen.Emit("temp", 1) == nil && heard.Load() > before }, patience, time.Millisecond)
 	}
 	h.srv.SetAuthorizer(policyOf(t, none...))
 	require.NoError(t, desk.Sync(h.ctx))
@@ -451,14 +451,14 @@ func TestShadow(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, sub.InForce(h.ctx))
 	h.srv.SetShadow(policyOf(t, append(everything("pi"), allow("desk", acl.Observe, "**", ""))...), log.take)
-	require.Eventually(t, func() bool { return len(log.of(router.AuditShadow)) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(log.of(router.AuditShadow)) == 1 }, patience, time.Millisecond)
 	rec := log.of(router.AuditShadow)[0]
 	assert.Equal(t, "desk", rec.Principal.ID)
 	assert.True(t, rec.Decision.Allowed)
 	assert.Equal(t, "subscribe kitchen temp: denied: no rule allows it", rec.Shadow.String())
 	_, err = desk.Request(h.ctx, "kitchen", "get", nil)
 	require.NoError(t, err, "it is only a shadow")
-	require.Eventually(t, func() bool { return len(log.of(router.AuditShadow)) == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(log.of(router.AuditShadow)) == 2 }, patience, time.Millisecond)
 	h.srv.SetShadow(nil, nil)
 	_, err = desk.Request(h.ctx, "kitchen", "get", nil)
 	require.NoError(t, err)

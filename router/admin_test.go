@@ -68,7 +68,7 @@ func TestAdmin(t *testing.T) {
 	require.ErrorIs(t, cr.Admin(h.ctx, "nothing", nil, nil), sig.ErrNoMethod)
 	require.ErrorIs(t, cr.Admin(h.ctx, "#bad", nil, nil), sig.ErrBadName)
 	assert.Len(t, desk.Senders(), 1, "the router is no sender that anybody sees")
-	require.Eventually(t, func() bool { return len(log.of(router.AuditAdmin)) == 3 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(log.of(router.AuditAdmin)) == 3 }, patience, time.Millisecond)
 	rec := log.of(router.AuditAdmin)
 	assert.Equal(t, sig.Name("connections"), rec[0].Decision.Question.Name)
 	assert.Equal(t, acl.Admin, rec[0].Decision.Question.Verb)
@@ -86,7 +86,7 @@ func TestAdminNeedsARule(t *testing.T) {
 	err := eve.Admin(h.ctx, "connections", nil, nil)
 	require.ErrorIs(t, err, sig.ErrDenied)
 	assert.ErrorContains(t, err, `"deny eve admin" denies it`)
-	require.Eventually(t, func() bool { return len(log.of(router.AuditDenied)) == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(log.of(router.AuditDenied)) == 2 }, patience, time.Millisecond)
 	assert.EqualValues(t, "eve", log.of(router.AuditDenied)[1].Principal.ID)
 }
 

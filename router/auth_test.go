@@ -116,9 +116,9 @@ func TestProofInTheHandshake(t *testing.T) {
 		assert.Equal(t, row.want.Method, clients[0].Principal.Method)
 		assert.ElementsMatch(t, row.want.Groups, clients[0].Principal.Groups)
 		require.NoError(t, cr.Shutdown(h.ctx))
-		require.Eventually(t, func() bool { return len(h.srv.Clients()) == 0 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(h.srv.Clients()) == 0 }, patience, time.Millisecond)
 	}
-	require.Eventually(t, func() bool { return len(log.of(router.AuditAuthOK)) == 5 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(log.of(router.AuditAuthOK)) == 5 }, patience, time.Millisecond)
 	rec := log.of(router.AuditAuthOK)[0]
 	assert.Equal(t, "plant/press", rec.Principal.ID)
 	assert.Equal(t, "mem://hub", rec.Listener)
@@ -151,7 +151,7 @@ func TestProofRefused(t *testing.T) {
 			err := h.try("mem://hub", creds...)
 			require.ErrorIs(t, err, sig.ErrDenied)
 			assert.ErrorContains(t, err, row.told)
-			require.Eventually(t, func() bool { return len(log.of(router.AuditAuthFailed)) > before }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return len(log.of(router.AuditAuthFailed)) > before }, patience, time.Millisecond)
 			assert.Contains(t, log.of(router.AuditAuthFailed)[before].Reason, row.logged)
 		})
 	}
@@ -309,7 +309,7 @@ func TestWithdrawnCredential(t *testing.T) {
 	err := receive(t, h.ctx, ended)
 	require.ErrorIs(t, err, sig.ErrDenied)
 	assert.ErrorContains(t, err, "no longer accepted")
-	require.Eventually(t, func() bool { return len(h.srv.Clients()) == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(h.srv.Clients()) == 2 }, patience, time.Millisecond)
 	assert.Equal(t, "a", log.await(t, router.AuditRevoked).Principal.ID)
 	log.await(t, router.AuditPolicy)
 	assert.Equal(t, 1, h.srv.Disconnect("out", func(c router.ClientInfo) bool { return c.Principal.ID == "joe" }))

@@ -86,7 +86,7 @@ func TestClientEndsWithEventsUnhandled(t *testing.T) {
 					<-begun
 				}
 			}
-			require.Eventually(t, func() bool { return cr.Stats().EventsIn == 50 }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return cr.Stats().EventsIn == 50 }, patience, time.Millisecond)
 			ended := make(chan error)
 			go func() { ended <- row.end(cr, h.ctx) }()
 			for len(h.srv.Clients()) > 0 { // until the end has begun

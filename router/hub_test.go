@@ -18,6 +18,9 @@ import (
 	"github.com/gosig/gosig/wire"
 )
 
+// patience is how long a test waits for what must happen, on however busy a machine.
+const patience = 30 * time.Second
+
 // hub is a server with a network of its own, for clients and for guests.
 type hub struct {
 	t       *testing.T
@@ -30,7 +33,7 @@ type hub struct {
 
 func newHub(t *testing.T, limits router.Limits) *hub {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return newHubOn(t, ctx, mem.New(), "hub", limits)
 }

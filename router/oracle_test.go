@@ -234,5 +234,5 @@ func (h *heard) awaitPresence(t *rapid.T, s sig.Name, want bool) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		return h.present[s] == want
-	}, 5*time.Second, time.Millisecond, "%s is there: %v", s, want)
+	}, patience, time.Millisecond, "%s is there: %v", s, want)
 }

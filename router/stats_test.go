@@ -55,7 +55,7 @@ func TestStats(t *testing.T) {
 
 	require.NoError(t, up.Close())
 	require.NoError(t, down.Close())
-	require.Eventually(t, func() bool { return len(h.srv.Clients()) == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(h.srv.Clients()) == 0 }, patience, time.Millisecond)
 	after := h.srv.Stats()
 	require.EqualValues(t, n, after.EventsIn)
 	require.EqualValues(t, n, after.EventsOut)

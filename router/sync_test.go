@@ -172,5 +172,5 @@ func TestRefusedSubscriptionIsNotInForce(t *testing.T) {
 	p.send(p.welcome())
 	require.NoError(t, hello.Decode(p.await(wire.TypeSync)))
 	p.send(wire.Synced(hello))
-	require.Eventually(t, func() bool { return first.InForce(p.ctx) == nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return first.InForce(p.ctx) == nil }, patience, time.Millisecond)
 }

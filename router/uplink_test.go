@@ -72,7 +72,7 @@ func TestUplinkUnderThePolicy(t *testing.T) {
 	}, nil)
 	require.NoError(t, err)
 	require.NoError(t, sub.InForce(e.ctx))
-	require.Eventually(t, func() bool { return len(ctxHub.reg.Senders()) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(ctxHub.reg.Senders()) == 1 }, patience, time.Millisecond)
 	assert.EqualValues(t, "press", ctxHub.reg.Senders()[0].Sender)
 	require.NoError(t, vault.Emit("temp", "no"))
 	require.NoError(t, press.Emit("key", "no"))
@@ -90,7 +90,7 @@ func TestUplinkUnderThePolicy(t *testing.T) {
 	require.NoError(t, err)
 	_, err = ctxHub.reg.Connect("spy", sig.Spec{Events: []sig.Name{"tick"}})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return len(dev.Senders()) == 3 }, 5*time.Second, time.Millisecond, "press, vault and clock")
+	require.Eventually(t, func() bool { return len(dev.Senders()) == 3 }, patience, time.Millisecond, "press, vault and clock")
 	ticks := make(chan any, 64)
 	sub, err = sig.Subscribe(dev, "**", "tick", func(ev sig.Event) { ticks <- ev.Data }, nil)
 	require.NoError(t, err)
@@ -100,11 +100,11 @@ func TestUplinkUnderThePolicy(t *testing.T) {
 
 	// A policy that trusts the hub with everything, and one that does not at all.
 	e.srv.SetAuthorizer(policyOf(t, append(device, everything("upstream")...)...))
-	require.Eventually(t, func() bool { return len(dev.Senders()) == 4 }, 5*time.Second, time.Millisecond, "the spy is let in")
-	require.Eventually(t, func() bool { return len(ctxHub.reg.Senders()) == 4 }, 5*time.Second, time.Millisecond, "the vault as well")
-	require.Eventually(t, func() bool { return vault.Emit("temp", "now") == nil && len(got) > 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(dev.Senders()) == 4 }, patience, time.Millisecond, "the spy is let in")
+	require.Eventually(t, func() bool { return len(ctxHub.reg.Senders()) == 4 }, patience, time.Millisecond, "the vault as well")
+	require.Eventually(t, func() bool { return vault.Emit("temp", "now") == nil && len(got) > 0 }, patience, time.Millisecond)
 	e.srv.SetAuthorizer(policyOf(t, device...))
-	require.Eventually(t, func() bool { return len(dev.Senders()) == 2 && len(ctxHub.reg.Senders()) == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(dev.Senders()) == 2 && len(ctxHub.reg.Senders()) == 2 }, patience, time.Millisecond)
 	_, err = ctxHub.reg.Request(e.ctx, "press", "get", nil)
 	assert.ErrorIs(t, err, sig.ErrNoSender)
 }
