@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,7 +46,9 @@ func image(t *testing.T, machine string) string {
 	gosig(t) // makes the folder, which the tests' end removes
 	dir := filepath.Join(built.dir, "firmware")
 	firmware.once.Do(func() {
-		cmd := exec.CommandContext(patient(t), "make", "-C", filepath.Join("..", "examples", "device"), "BUILD="+dir, "boards")
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // a busy computer takes its time to compile
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "make", "-C", filepath.Join("..", "examples", "device"), "BUILD="+dir, "boards")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			firmware.err = fmt.Errorf("%s: %w\n%s", cmd, err, out)
 		}

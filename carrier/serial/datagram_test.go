@@ -19,11 +19,10 @@ func TestDatagrams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := oneCable()
 		c := d.carrier(serial.Options{})
-		ln := listen(t, c, "serial://"+hubPort+"?mtu=100")
 		a := dial(t, c, "serial://"+devicePort)
 		_, ok := carrier.DatagramsOf(a)
 		assert.False(t, ok, "not before the handshake")
-		b := accept(t, ln)
+		b := accept(t, listen(t, c, "serial://"+hubPort+"?mtu=100"))
 		require.NoError(t, carrier.Handshake(t.Context(), a))
 		from, ok := carrier.DatagramsOf(a)
 		require.True(t, ok)

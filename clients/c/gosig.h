@@ -307,8 +307,8 @@ int gosig_connect(gosig *g, gosig_sender *sender);
 int gosig_disconnect(gosig *g, gosig_sender *sender, const char *reason);
 
 /* gosig_emit emits the event of that index. GOSIG_OK: it is on its way, or nobody
- * wants it. GOSIG_BUSY: no room now. GOSIG_NOT_CONNECTED, GOSIG_TOO_LARGE,
- * GOSIG_UNDECLARED. Unless it returns GOSIG_OK the event has not been emitted. */
+ * wants it. GOSIG_BUSY: no room now. GOSIG_NOT_CONNECTED, also while the router has not
+ * said yet what is wanted; GOSIG_TOO_LARGE, GOSIG_UNDECLARED. Unless it returns GOSIG_OK the event has not been emitted. */
 int gosig_emit(gosig *g, gosig_sender *sender, size_t event, const void *data, size_t size);
 
 /* gosig_subscribe begins a subscription. Subscribe before the first gosig_poll: a

@@ -1,6 +1,6 @@
 /* gosig_wire.c: envelopes and bytes, docs/protocol.md. Each envelope that a client
- * without features sends or receives is described by a string, a character a field,
- * by which one function decodes and one encodes them all.
+ * without features sends or receives is described by a row of bytes, one a field, by
+ * which one function decodes and one encodes them all.
  *
  * What comes from the router is checked as far as memory is at stake, and that it is
  * in the one form that the protocol allows. That names and texts are UTF-8, and IDs
