@@ -45,6 +45,8 @@ type calls[T any] struct {
 	// presence as well. Then the slot must be owned, so that an event emitted
 	// meanwhile does not overtake this one.
 	own bool
+	// alone: there is nothing to do but to own the slot and call.
+	alone bool
 	// remote: bridges want the event too, or have wanted it.
 	remote bool
 }
@@ -61,7 +63,7 @@ func newCalls[T any](snap *snapshot) *calls[T] {
 			c.own = true
 		}
 	}
-	c.nobody = len(c.takes) == 0 && !c.remote
+	c.nobody, c.alone = len(c.takes) == 0 && !c.remote, c.own && !c.remote
 	if len(c.takes) != 1 || c.own || c.remote {
 		return c
 	}
@@ -88,8 +90,12 @@ func takerOf[T any](recv receiver) func(EventOf[T]) {
 func (o *outlet[T]) emit(v T) error {
 	c := o.calls.Load()
 	if c == nil || c.only == nil || !c.slot.idle() {
-		if c != nil && c.nobody {
+		switch {
+		case c == nil:
+		case c.nobody:
 			return nil
+		case c.alone && c.slot.tryOwn():
+			return c.owned(v)
 		}
 		return o.emitMany(v)
 	}
@@ -153,7 +159,7 @@ func (o *outlet[T]) resolve() (*calls[T], error) {
 	}
 	o.calls.Store(c)
 	if u, ok := any(c).(*calls[any]); ok && o.route.bound.Load() == nil {
-		s.soles.set(o.route.index, u.only)
+		o.route.place.sole.store(u.only)
 	}
 	s.registry.mu.Unlock()
 	return c, nil
@@ -192,35 +198,50 @@ func (c *calls[T]) leave(v T) error {
 
 // owned is from(0, v) by the slot's new owner. The slot was idle a moment ago,
 // so a sender that has left has delivered its #disconnect already.
+//
+// Only a change of subscriptions can end one, so as long as the snapshot is the
+// current one they need not be looked at; once it is not, from does. Four
+// calls a turn of the loop take a sixth less time than one.
 func (c *calls[T]) owned(v T) error {
-	if s := c.of.route.sender; s.gone.Load() {
+	snap, takes, ev := c.of, c.takes, c.blank
+	if s := snap.route.sender; s.gone.Load() {
 		s.slot.release()
 		return s.notConnected()
 	}
-	next, done := uint(0), false
+	left, at, done := len(takes), 0, false // at is the place in those left
 	defer func() {
 		if !done {
-			c.broken(recover(), int(next)-1, v)
+			c.broken(recover(), len(c.takes)-left+at, v)
 		}
 		c.slot.release()
 	}()
-	snap, takes, ev := c.of, c.takes, c.blank
 	ev.Data = v
-	for i := uint(0); i < uint(len(takes)); i = next {
-		next = i + 1
-		if take := takes[i]; !snap.skips(i) {
-			take(ev)
+	for left >= 4 && !snap.stale.Load() {
+		four := (*[4]func(EventOf[T]))(takes)
+		four[0](ev)
+		if at = 1; snap.stale.Load() {
+			break
 		}
+		four[1](ev)
+		if at = 2; snap.stale.Load() {
+			break
+		}
+		four[2](ev)
+		if at = 3; snap.stale.Load() {
+			break
+		}
+		four[3](ev)
+		takes = takes[4:]
+		left, at = len(takes), 0
+	}
+	for ; at < left && !snap.stale.Load(); at++ {
+		takes[at](ev)
 	}
 	done = true
+	if at < left {
+		c.from(len(c.takes)-left+at, v)
+	}
 	return nil
-}
-
-// skips reports whether the i-th subscription has ended. Only a change of
-// subscriptions can have done that, so as long as the snapshot is the current
-// one the subscription itself need not be looked at.
-func (snap *snapshot) skips(i uint) bool {
-	return snap.stale.Load() && snap.subs[i].ended.Load()
 }
 
 func errReentry(rt *Route) error {
@@ -238,8 +259,8 @@ func (c *calls[T]) from(next int, v T) {
 	ev := c.blank
 	ev.Data = v
 	for ; next < len(c.takes); next++ {
-		if !c.of.skips(uint(next)) {
-			c.takes[next](ev)
+		if take := c.takes[next]; !c.of.stale.Load() || !c.of.subs[next].ended.Load() {
+			take(ev)
 		}
 	}
 }

@@ -13,6 +13,7 @@ type Route struct {
 	sender *Sender
 	name   Name
 	index  int
+	place  *eventPlace // in the sender's table
 	lossy  bool
 
 	// snap is what an emission reaches now; nil: subscriptions have changed,
@@ -51,8 +52,8 @@ type snapshot struct {
 	any     *calls[any]
 }
 
-func newRoute(s *Sender, name Name, index int) *Route {
-	rt := &Route{sender: s, name: name, index: index}
+func newRoute(s *Sender, name Name, index int, place *eventPlace) *Route {
+	rt := &Route{sender: s, name: name, index: index, place: place}
 	rt.untyped.route = rt
 	return rt
 }
@@ -124,7 +125,7 @@ func (rt *Route) invalidate() {
 	if old := rt.snap.Swap(nil); old != nil {
 		old.stale.Store(true)
 		rt.untyped.forget()
-		rt.sender.soles.set(rt.index, nil)
+		rt.place.sole.store(nil)
 		if rt.typed != nil {
 			rt.typed.forget()
 		}

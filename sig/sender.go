@@ -17,8 +17,7 @@ type Sender struct {
 	slot     *slot
 	bridge   *Bridge // who connected it; nil: this process
 	routes   []*Route
-	byName   map[Name]int // the places of routes in routes
-	soles    soles
+	table    eventTable       // finds routes by name
 	requests map[Name]handler // with nothing to call for a remote sender
 	fallback handler
 	anything bool // answers every method
@@ -97,7 +96,7 @@ func newSender(r *Registry, name Name, names, lossy []Name) (*Sender, error) {
 	if err := name.Validate(); err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	s := &Sender{registry: r, done: make(chan struct{}), routes: make([]*Route, 0, len(names)), byName: make(map[Name]int, len(names)), soles: make(soles, len(names))}
+	s := &Sender{registry: r, done: make(chan struct{}), routes: make([]*Route, 0, len(names)), table: newEventTable(len(names))}
 	for i, event := range names {
 		if err := event.Validate(); err != nil {
 			return nil, fmt.Errorf("connect %s: event: %w", name, err)
@@ -105,15 +104,14 @@ func newSender(r *Registry, name Name, names, lossy []Name) (*Sender, error) {
 		if s.route(event) != nil {
 			return nil, fmt.Errorf("connect %s: event %q is declared twice: %w", name, event, ErrBadName)
 		}
-		s.routes = append(s.routes, newRoute(s, event, i))
-		s.byName[event] = i
+		s.routes = append(s.routes, newRoute(s, event, i, s.table.add(event, i)))
 	}
 	for _, event := range lossy {
-		i, ok := s.byName[event]
-		if !ok {
+		rt := s.route(event)
+		if rt == nil {
 			return nil, fmt.Errorf("connect %s: lossy event %q is none of its events: %w", name, event, ErrNotDeclared)
 		}
-		s.routes[i].lossy = true
+		rt.lossy = true
 	}
 	return s, nil
 }
@@ -127,13 +125,13 @@ func (s *Sender) Name() Name { return s.slot.name }
 // what was dropped. The error speaks of the event as a whole: undeclared, of
 // the wrong type, the sender has gone, too much waits already.
 func (s *Sender) Emit(event Name, data any) error {
-	i, ok := s.byName[event]
-	if !ok {
+	place := s.table.find(event)
+	if place == nil {
 		return s.notDeclared(event)
 	}
-	sole := s.soles.at(i)
+	sole := place.sole.load()
 	if sole == nil || !s.slot.idle() {
-		return s.routes[i].emit(data)
+		return s.routes[place.index].emit(data)
 	}
 	returned := false
 	defer func() {
@@ -238,8 +236,8 @@ func (r *Registry) Evict(s *Sender, err error) *Notice {
 
 // route returns the route of an event, or nil.
 func (s *Sender) route(event Name) *Route {
-	if i, ok := s.byName[event]; ok {
-		return s.routes[i]
+	if p := s.table.find(event); p != nil {
+		return s.routes[p.index]
 	}
 	return nil
 }
