@@ -259,6 +259,9 @@ func (s *session) readDatagrams() {
 			s.violation(err)
 			return
 		}
+		if s.allowance != nil {
+			s.holdBack() // what does not wait meanwhile is lost, as datagrams are
+		}
 	}
 }
 

@@ -27,14 +27,24 @@ func (s *session) onFragment(e *wire.Fragment) error {
 		return carrier.TooLarge(n, s.maxFrame)
 	}
 	s.partial = append(s.partial, e.Data...)
+	if s.pieces++; s.pieces > freePieces+len(s.partial)/leastPiece {
+		s.came++
+	}
 	if e.More {
 		return nil
 	}
 	batch := s.partial
-	s.partial = nil
+	s.partial, s.pieces = nil, 0
 	binary.BigEndian.PutUint32(batch, uint32(len(batch)-carrier.FrameOverhead))
 	return s.handleApart(batch)
 }
+
+// To a peer's allowance an envelope in pieces is one envelope, unless it comes in many
+// more pieces than anybody has reason to make: these count as well.
+const (
+	freePieces = 16
+	leastPiece = minPiece / 2
+)
 
 // handleApart takes in a batch in the middle of another one, of which what came
 // before has been flushed.

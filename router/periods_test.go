@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -115,6 +116,7 @@ type receiver struct {
 	t     *testing.T
 	s     *session
 	a     *arriving
+	mu    sync.Mutex
 	heard []int // numbers of events; a loss of n is -n
 }
 
@@ -122,6 +124,8 @@ func newReceiver(t *testing.T) *receiver {
 	r := newRig(t)
 	v := &receiver{t: t, a: &arriving{}}
 	_, err := sig.Subscribe(r.reg, "tank", "e", func(ev sig.Event) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
 		if lost, ok := ev.Data.(sig.Lost); ok {
 			v.heard = append(v.heard, -int(lost.Count))
 			return
@@ -135,6 +139,12 @@ func newReceiver(t *testing.T) *receiver {
 	v.s.features |= allDatagrams
 	v.s.datagrams = v.a
 	return v
+}
+
+func (v *receiver) count() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.heard)
 }
 
 func (v *receiver) stream(frame []byte) {

@@ -108,12 +108,21 @@ func (t *buckets) forgetFull(now time.Time) {
 	t.sweep = max(2*len(t.of), leastBuckets)
 }
 
+// newcomers is how many envelopes have come since it was last asked.
+func (s *session) newcomers() int {
+	if s.datagrams != nil {
+		s.reads.Lock()
+		defer s.reads.Unlock()
+	}
+	n := s.came
+	s.came = 0
+	return n
+}
+
 // holdBack waits until the peer's principal may send again, if it has used up
 // its allowance. Meanwhile the peer hears from us, and is not taken for silent.
 func (s *session) holdBack() {
-	n := s.came
-	s.came = 0
-	wait := s.allowance.take(n, time.Now())
+	wait := s.allowance.take(s.newcomers(), time.Now())
 	if wait <= 0 {
 		return
 	}

@@ -186,7 +186,7 @@ func (s *session) envelope(t wire.Type, frame []byte) error {
 	if !wire.Legal(wire.Open, s.peerRole(), t) {
 		return unless("table of states", sig.NewError(sig.CodeProtocol, fmt.Sprintf("%v is not legal here", t)))
 	}
-	if t != wire.TypePong {
+	if t != wire.TypePong && t != wire.TypeFragment { // pieces count as what they make
 		s.came++
 	}
 	switch t {

@@ -92,6 +92,7 @@ type session struct {
 	transcoded transcoded           // the event being forwarded
 	woken      bool                 // this batch has brought something for other goroutines
 	partial    []byte               // an envelope of which pieces have come, with room for its length; nil: none
+	pieces     int                  // so many
 
 	// Of whoever writes, see writing.
 	direct   carrier.TrySender // conn, if it can write without waiting

@@ -184,7 +184,7 @@ func TestHandshakeLimit(t *testing.T) {
 	})
 }
 
-// TestManySilent: a thousand clients begin a handshake and say no more. Others
+// TestManySilent: 5,000 clients begin a handshake and say no more. Others
 // get in beside them, and what they cost is given back.
 func TestManySilent(t *testing.T) {
 	w := newWorld(t, &quic.Options{HandshakeTimeout: time.Second})

@@ -106,3 +106,28 @@ func TestSilentBeforeTLS(t *testing.T) {
 	silent.closed(t)
 	garbage.closed(t)
 }
+
+// TestManySilentBeforeTLS: 5,000 of them are no more than allowed at once, keep
+// nobody out for longer than that, and cost nothing afterwards.
+func TestManySilentBeforeTLS(t *testing.T) {
+	const silent, allowed = 5000, 50
+	ca := certstest.New(t, "CA")
+	ln := listen(t, &ws.Options{HandshakeTimeout: 50 * time.Millisecond, HalfOpen: allowed}, "wss://127.0.0.1:0?"+certstest.Pair(ca.Server()))
+	before := usage()
+	t.Run("peers", func(t *testing.T) { // what it keeps of them ends with it
+		var peers []*peer
+		for i := range silent {
+			p := dialTCP(t, ln)
+			peers = append(peers, p)
+			_, _ = io.WriteString(p, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[:i%11]) // it may be closed already
+		}
+		assert.Less(t, usage().goroutines, before.goroutines+3*allowed+20)
+		for _, p := range peers {
+			p.closed(t)
+			p.Close()
+		}
+	})
+	returned(t, before)
+	client, server := connect(t, ln, newSet(t, &ws.Options{CAFile: ca.File}), ln.Addr())
+	talk(t, client, server)
+}
