@@ -10,6 +10,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -113,10 +114,34 @@ func newRoot(a *app) *cobra.Command {
 	root.SetIn(a.std.In)
 	root.SetOut(a.std.Out)
 	root.SetErr(a.std.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newServe(a), newSub(a), newEmit(a), newRequest(a), newRespond(a), newLs(a), newTop(a), newProbe(a), newCarriers(a), newPorts(a), newBench(a), newDemo(a), newCheck(a), newACL(a), newAudit(a), newAdmin(a), newCA(a), newToken(a), newKeygen(a), newHash(a), newVersion(a))
 	nameEnv(root)
 	return root
+}
+
+// flagError says what is wrong with a flag. Behind a command that does not exist
+// every flag is unknown, and the command is what has to be mended.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown interface{ GetSpecifiedName() string }
+	if cmd.HasParent() && errors.As(err, &unknown) {
+		if near := flagsNear(cmd, unknown.GetSpecifiedName()); len(near) > 0 {
+			return usagef("%v; did you mean %s?", err, strings.Join(prefixed("--", near), " or "))
+		}
+	}
+	if cmd.HasParent() {
+		return usagef("%v", err)
+	}
+	return usagef("%v: flags belong to a command, such as serve or sub; is its name written right?", err)
+}
+
+// flagsNear are a command's flags with a name like this one, found as commands are.
+func flagsNear(cmd *cobra.Command, name string) []string {
+	flags := cobra.Command{SuggestionsMinimumDistance: 2}
+	for _, f := range collect(cmd.Flags().VisitAll) {
+		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	}
+	return flags.SuggestionsFor(name)
 }
 
 // text takes the indentation of the source out of a literal: as many tabs as

@@ -49,7 +49,7 @@ func newEmit(a *app) *cobra.Command {
 
 			  # a position, many times a second
 			  read-gps | gosig emit -c quic://router.example:7466 -s truck --lossy position -`),
-		Args: args(1, 2, "the event and a value, or the event alone"),
+		Args: args(1, 2, "the event and a value, or the event alone; the sender is what --sender says"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runEmit(cmd.Context(), a, &f, args) },
 	}
 	f.client.add(cmd)
