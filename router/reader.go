@@ -14,8 +14,8 @@ import (
 	"github.com/gosig/gosig/wire"
 )
 
-// beginReading begins the reading: the caller, or a goroutine that it starts, goes on with
-// read. ended is called when the connection is over, by whoever reads last; readers
+// beginReading prepares for read, which the caller or a goroutine of its own calls
+// next. ended is called when the connection is over, by whoever reads last; readers
 // is for goroutines that read in the place of the first.
 func (s *session) beginReading(readers *sync.WaitGroup, ended func()) {
 	s.readers, s.ended = readers, ended
@@ -77,7 +77,7 @@ func (s *session) readOn() (over bool) {
 			s.holdBack()
 		}
 		if fresh { // this one's stack may have grown
-			s.readers.Go(s.read)
+			s.readers.Go(s.read) // ends as this one does
 			return false
 		}
 	}
