@@ -163,10 +163,15 @@ func FuzzServerOpen(f *testing.F) {
 		}
 		f.Add(all)
 	}
+	for _, frames := range pieces() {
+		f.Add(packed(frames...))
+	}
 	tg := newTarget(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		near, far := tg.connect()
-		_, err := near.Write(framed(hello()))
+		h := hello()
+		h.Features = wire.FeatureHeld | wire.FeatureFragments | wire.FeatureDatagrams | wire.FeatureLossyInterest | wire.FeatureHidden
+		_, err := near.Write(framed(h))
 		require.NoError(t, err)
 		r := bufio.NewReader(near)
 		frame, err := (&stranger{t: t, conn: near, r: r}).read()
@@ -175,6 +180,40 @@ func FuzzServerOpen(f *testing.F) {
 		pour(t, near, unpack(b))
 		tg.survives(t, near, far)
 	})
+}
+
+// pieces are conversations about FRAGMENT, NUMBERED and LOSSY, right and wrong: out of
+// order, of routes that nobody knows, without an end, of more than a frame may have.
+func pieces() [][][]byte {
+	connect := wire.Connect{Sender: 1, Route: 0, Epoch: 1, Name: "s", Events: []string{"a", "b"}, Fresh: true}.Append(nil)
+	piece := func(more bool, data ...byte) []byte { return wire.Fragment{More: more, Data: data}.Append(nil) }
+	numbered := func(seq uint64, period uint32) []byte {
+		return wire.Numbered{Route: 1, Seq: seq, Period: period, Payload: []byte{1}}.Append(nil)
+	}
+	period := wire.Route{Route: 1, Seq: 1, Period: 1}.Append(nil)
+	lossy := wire.Lossy{Events: []uint32{1}}.Append(nil)
+	event, nobody := wire.AppendEvent(nil, 0, 0, []byte{1}), wire.AppendEvent(nil, 0, 99, []byte{1})
+	long := [][]byte{connect, piece(true, event...)}
+	for range 40 { // the target takes 8 KiB
+		long = append(long, piece(true, make([]byte, 250)...))
+	}
+	return [][][]byte{
+		{connect, piece(true, event[:1]...), piece(true, event[1:2]...), piece(false, event[2:]...)},
+		{connect, piece(true, event...), wire.AppendEvent(nil, 0, 1, []byte{2}), numbered(1, 1)},
+		{connect, piece(false, nobody...)}, {piece(true, period...)}, {piece(true, piece(false, 1)...)}, long,
+		{connect, period, numbered(3, 1), numbered(2, 1), numbered(4, 2), wire.Route{Route: 1, Seq: 9}.Append(nil), numbered(5, 1)},
+		{lossy, connect, numbered(2, 0), numbered(1, 0), numbered(1<<63, 0), numbered(1<<64-1, 0)},
+		{lossy, lossy}, {wire.Lossy{Events: []uint32{7}}.Append(nil), connect}, {connect, numbered(1, 0)},
+		{lossy, connect, piece(true, numbered(2, 0)[:2]...), numbered(1, 0), piece(false, numbered(2, 0)[2:]...)},
+	}
+}
+
+// packed is what unpack takes apart.
+func packed(frames ...[]byte) (b []byte) {
+	for _, frame := range frames {
+		b = append(append(b, byte(len(frame))), frame...)
+	}
+	return b
 }
 
 // unpack makes a batch of an input's frames.
