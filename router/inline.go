@@ -182,7 +182,7 @@ func (in *inline) replaceLocked() {
 	waiting := in.jobs[in.next:]
 	in.jobs, in.next = nil, 0
 	in.stopLocked()
-	s.link.group.Add(1) // until leave
+	s.link.group.Add(1)   // until leave
 	s.readers.Go(func() { // ends with the connection, or as the one before
 		s.giveWorkers(waiting)
 		s.writeNow()
