@@ -4,7 +4,20 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
+
+// TestGroups: those that somebody comes with, and those of the policy.
+func TestGroups(t *testing.T) {
+	p, err := (&Source{
+		Groups: []Group{{Name: "sensors", Members: []string{"plant/*"}}, {Name: "ops", Members: []string{"ops/*"}}},
+		Rules:  []Rule{{Allow: []Verb{Emit}, Groups: []string{"sensors", "ops"}, Sender: "**", Name: "**"}},
+	}).Compile()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"admins", "sensors"}, p.Groups(Principal{ID: "plant/press", Groups: []string{"sensors", "admins"}}))
+	assert.Empty(t, p.Groups(Principal{ID: "other"}))
+	assert.Empty(t, p.Groups(Principal{Groups: []string{"admins"}}), "the anonymous")
+}
 
 func TestCovers(t *testing.T) {
 	for _, row := range []struct {

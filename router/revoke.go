@@ -257,7 +257,7 @@ func (l *link) reviewViews() {
 	var settle []*outRoute
 	l.mu.Lock()
 	for _, a := range l.byNumber {
-		if l.sess != s || a.left || a.key == wholeView && l.access.Load().seesAll() {
+		if l.sess != s || a.left || a.key == wholeView && s.seesAllOf(a.sender) {
 			continue
 		}
 		v := s.viewOf(a.sender)

@@ -22,8 +22,7 @@ type view struct {
 // may observe it, or else the events that it may get and the methods that it may
 // ask for. If there are none, the sender does not exist for it.
 func (s *session) viewOf(sender *sig.Sender) view {
-	a, hidden := s.link.access.Load(), sender.Hidden()
-	whole := !a.restricted() || !enforced("observe") || !hidden && (a.observesAll || a.may(acl.Observe, sender.Name(), ""))
+	a, hidden, whole := s.link.access.Load(), sender.Hidden(), s.seesAllOf(sender)
 	if s.features&wire.FeatureHidden == 0 && (hidden || !whole) {
 		return view{}
 	}
@@ -43,6 +42,12 @@ func (s *session) viewOf(sender *sig.Sender) view {
 	v.requests, v.fallback = texts(allowed), p.Default && any
 	v.shown = v.shown || any
 	return v
+}
+
+// seesAllOf reports whether the peer of the session may know all of a sender.
+func (s *session) seesAllOf(sender *sig.Sender) bool {
+	a := s.link.access.Load()
+	return !a.restricted() || !enforced("observe") || !sender.Hidden() && (a.observesAll || a.may(acl.Observe, sender.Name(), ""))
 }
 
 // unnamed stands for the i-th event, whose name the peer may not know: its number

@@ -34,6 +34,10 @@ const rules = `
 name = "honest"
 members = ["honest/*"]
 
+[[group]]
+name = "guests"
+members = ["guest/*"]
+
 [[rule]]
 label = "the honest speak and answer for themselves"
 allow = ["emit", "respond"]

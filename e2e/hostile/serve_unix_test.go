@@ -73,7 +73,8 @@ routes = %d
 connections_per_identity = 16384
 
 [[limits_for]]
-principals = ["{anonymous}", "guest/*", "few", "device", "uid:%d"]
+principals = ["{anonymous}", "few", "device", "uid:%d"]
+groups = ["guests"]
 senders = %d
 events_per_sender = %d
 subscriptions = %d
