@@ -148,8 +148,9 @@ type Datagrams interface {
 
 	// ReceiveDatagram blocks until a frame has come and returns it; it
 	// belongs to the caller. Frames that nobody receives are dropped, the
-	// newest first, when there are too many. Errors are those of Receive; a
-	// call whose context ended may be repeated.
+	// newest first, when there are too many. A call whose context has ended
+	// already returns a frame that waits, and never blocks; it may be repeated.
+	// Errors are those of Receive.
 	ReceiveDatagram(ctx context.Context) ([]byte, error)
 
 	// MaxDatagram is the largest frame that fits now, in bytes; 0 while the

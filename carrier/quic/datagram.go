@@ -102,9 +102,13 @@ func (c *Conn) ReceiveDatagram(ctx context.Context) ([]byte, error) {
 	if err := c.Handshake(ctx); err != nil {
 		return nil, err
 	}
-	frame, err := c.link.conn.ReceiveDatagram(ctx)
+	ask := ctx
+	if ctx.Err() != nil {
+		ask = asItIs{context.Background()}
+	}
+	frame, err := c.link.conn.ReceiveDatagram(ask)
 	switch {
-	case err == nil:
+	case frame != nil:
 		return frame, nil
 	case c.link.closed():
 		return nil, fmt.Errorf("receive datagram: %w", net.ErrClosed)
@@ -113,3 +117,16 @@ func (c *Conn) ReceiveDatagram(ctx context.Context) ([]byte, error) {
 	}
 	return nil, explain(err)
 }
+
+// asItIs is a context that has ended, but does not say so until somebody waits: QUIC
+// looks for a datagram before that, which it does not do for one that says so.
+type asItIs struct{ context.Context }
+
+// Done implements [context.Context].
+func (asItIs) Done() <-chan struct{} { return over }
+
+var over = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -77,6 +78,19 @@ func TestDatagramsEnd(t *testing.T) {
 	got, err := server.ReceiveDatagram(patient(t))
 	require.NoError(t, err)
 	assert.Equal(t, "still there", string(got))
+
+	for _, frame := range []string{"first", "second"} {
+		require.NoError(t, client.SendDatagram([]byte(frame)))
+	}
+	for _, frame := range []string{"first", "second"} { // as soon as they are there, and without waiting
+		require.Eventually(t, func() bool {
+			got, err = server.ReceiveDatagram(ctx)
+			return err == nil
+		}, 30*time.Second, time.Millisecond, "what waits is there for a call whose context has ended")
+		assert.Equal(t, frame, string(got))
+	}
+	_, err = server.ReceiveDatagram(ctx)
+	require.ErrorIs(t, err, context.Canceled)
 
 	waiting = background(func() error { _, err := client.ReceiveDatagram(context.Background()); return err })
 	client.Close()

@@ -60,12 +60,12 @@ func (c *conn) SendDatagram(frame []byte) error {
 // ReceiveDatagram implements [carrier.Datagrams].
 func (c *conn) ReceiveDatagram(ctx context.Context) ([]byte, error) {
 	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
 		frame, err := c.nextDatagram()
 		if frame != nil || err != nil {
 			return frame, err
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 		select {
 		case <-c.gram:
