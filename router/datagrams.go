@@ -140,8 +140,9 @@ const settleAfter = 3
 
 // tail is how far the events of a route have been sent.
 type tail struct {
-	seq   uint64 // of the last one
-	fresh bool   // since the clock last looked
+	seq    uint64 // of the last one
+	period uint32 // in which that was
+	fresh  bool   // since the clock last looked
 }
 
 // tailTime is after how long, twice at most, a route that has fallen idle is said
@@ -150,7 +151,7 @@ const tailTime = 100 * time.Millisecond
 
 // tailLocked notes an event whose arrival nobody can be sure of.
 func (s *session) tailLocked(or *outRoute, seq uint64) {
-	put(&s.tails, or, tail{seq, true})
+	put(&s.tails, or, tail{seq, s.period(or), true})
 	if s.tailClock == nil {
 		s.tailClock = time.AfterFunc(tailTime, s.tellIdle)
 	} else if len(s.tails) == 1 {
@@ -191,12 +192,24 @@ func (s *session) tellTailsLocked(t wire.Type) {
 	}
 }
 
+// tellTails is tellTailsLocked for an envelope that is queued apart.
+func (s *session) tellTails(t wire.Type) {
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	if s.link.sess == s {
+		s.tellTailsLocked(t)
+	}
+}
+
 func (s *session) tellTailLocked(or *outRoute, t tail) {
 	delete(s.tails, or)
-	if or.started.Load() != s {
-		return // whoever wants it again is told the number by a ROUTE that begins
+	switch {
+	case !or.of.numbered: // it was taken back, and the peer has been told
+	case or.started.Load() != s: // whoever wants it again is told the number by a ROUTE that begins
+	case s.period(or) != t.period: // the ROUTE of the next period tells, and this would overtake what is before that
+	default:
+		s.out.control(wire.Route{Route: or.id, Seq: t.seq + 1, Period: t.period}.Append(nil))
 	}
-	s.out.control(wire.Route{Route: or.id, Seq: t.seq + 1, Period: s.period(or)}.Append(nil))
 }
 
 // forwardNumbered passes an event on to a peer that gets the route's with their
@@ -220,7 +233,7 @@ func (ir *inRoute) forwardNumbered(out outRef, to *session, flags wire.Flags, pa
 	l := to.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.sess == to && !out.or.gone {
+	if l.sess == to && !out.or.gone && out.or.of.numbered {
 		to.numberedLocked(out.or, to.period(out.or), held, seq, payload)
 		to.kickLocked()
 	}

@@ -103,6 +103,36 @@ func TestDepartureSaysWhereItStands(t *testing.T) {
 	require.Equal(t, []wire.Type{wire.TypeRoute, wire.TypeDisconnect}, types(r.sent(s, c)))
 }
 
+// TestSyncedSaysWhereItStands, before it.
+func TestSyncedSaysWhereItStands(t *testing.T) {
+	r, tank, s, c, b := lossyRig(t)
+	require.NoError(t, tank.Emit("level", 1))
+	require.Equal(t, []uint64{1}, b.seqs(t))
+	require.NoError(t, s.onSync(&wire.Sync{ID: 1}))
+	require.Equal(t, []wire.Type{wire.TypeRoute, wire.TypeSynced}, types(r.sent(s, c)))
+}
+
+// TestTakenBackRouteStandsNowhere: the peer does not know its number any more, and
+// what a reader still has of it in its hands is not for the peer.
+func TestTakenBackRouteStandsNowhere(t *testing.T) {
+	r, tank, s, c, b := lossyRig(t)
+	or := r.link.announced[tank].routes[0]
+	require.NoError(t, tank.Emit("level", 1))
+	require.Equal(t, []uint64{1}, b.seqs(t))
+	reader, _ := r.reader()
+	reader.retired = r.link.node.retired.Load()
+	r.link.mu.Lock()
+	s.withdrawLocked(or.of, false)
+	r.link.mu.Unlock()
+	r.sent(s, c)
+	r.gathers(reader, s, or, "2") // it has looked before that
+	s.noteTail(or, 2)
+	s.tellIdle()
+	s.tellIdle()
+	reader.flush()
+	require.Empty(t, types(r.sent(s, c)))
+}
+
 // TestNoDatagramOvertakesHeldEvents, until they have come back, nor one that was
 // too large for a datagram.
 func TestNoDatagramOvertakesHeldEvents(t *testing.T) {

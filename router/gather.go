@@ -188,7 +188,7 @@ func (g *gather) dropGone() {
 	for frame := range carrier.Frames(g.buf) {
 		t, flags := wire.TypeOf(frame)
 		if route, ok := routeOf(t, frame); ok {
-			if or := g.link.byRoute[route]; or == nil || or.of.withdrawn && or.started.Load() != g.to {
+			if or := g.link.byRoute[route]; or == nil || !or.of.numbered || or.of.withdrawn && or.started.Load() != g.to {
 				continue
 			}
 		}

@@ -77,6 +77,20 @@ func TestPeriodBeginsAndEnds(t *testing.T) {
 	require.EqualValues(t, 2, begins.Period, "what is still under way of the first must not be taken for the second's")
 }
 
+// TestIdleSaysNothingOfTheNextPeriod: whoever has begun it tells where it begins,
+// behind what is still in its hands.
+func TestIdleSaysNothingOfTheNextPeriod(t *testing.T) {
+	r, tank, or, s, c, _ := periodRig(t)
+	r.link.bridge.Want(or.rt, true, true)
+	require.NoError(t, tank.Emit("e", 1))
+	require.Equal(t, []wire.Type{wire.TypeRoute, wire.TypeNumbered}, types(r.sent(s, c)))
+	or.period.Store(2)
+	s.tellIdle()
+	s.tellIdle()
+	require.Empty(t, types(r.sent(s, c)))
+	require.Empty(t, s.tails)
+}
+
 // TestNoPeriodForOldPeers, nor where the medium has no datagrams.
 func TestNoPeriodForOldPeers(t *testing.T) {
 	for name, without := range map[string]func(*session){
