@@ -298,6 +298,7 @@ func (s *session) takeDatagrams() error {
 // handleDatagrams takes in those that are in hand. It holds s.reads.
 func (s *session) handleDatagrams() error {
 	for _, frame := range s.inHand.take() {
+		s.came++
 		s.link.traffic.bytesIn.Add(uint64(len(frame)))
 		var e wire.Numbered
 		if err := e.Decode(frame); err != nil {
@@ -363,6 +364,7 @@ func (s *session) onNumbered(e *wire.Numbered) error {
 	}
 	batch := appendEventFrame(nil, flags, e.Route, e.Payload)
 	_, err := s.event(batch, 0, len(batch))
+	s.came-- // it was counted when it came, and is again as an event
 	s.endRun()
 	s.localEnd = -1 // it lies apart from the batch that is being read
 	ir.next = next

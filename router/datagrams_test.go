@@ -186,3 +186,20 @@ func TestNumberedIsTakenInOnce(t *testing.T) {
 	r.link.group.Wait()
 	require.Equal(t, []any{1, 2, uint64(2), 5, 6, uint64(2)}, heard)
 }
+
+// TestEachNumberedCountsOnce for the allowance of the peer, on the stream and beside
+// it, also where it is ignored.
+func TestEachNumberedCountsOnce(t *testing.T) {
+	v := newReceiver(t)
+	v.stream(wire.Lossy{Events: []uint32{0}}.Append(nil))
+	v.stream(wire.Connect{Sender: 1, Route: 0, Epoch: 1, Name: "tank", Events: []string{"e"}, Fresh: true}.Append(nil))
+	v.stream(wire.Numbered{Route: 0, Seq: 1, Payload: []byte{'1'}}.Append(nil))
+	require.Equal(t, 3, v.s.newcomers())
+	for _, seq := range []uint64{2, 3, 3, 1} {
+		v.a.frames = append(v.a.frames, wire.Numbered{Route: 0, Seq: seq, Payload: []byte{byte('0' + seq)}}.Append(nil))
+	}
+	v.a.frames = append(v.a.frames, wire.Numbered{Route: 77, Seq: 1}.Append(nil))
+	v.datagrams()
+	require.Equal(t, []int{1, 2, 3}, v.heard)
+	require.Equal(t, 5, v.s.newcomers())
+}
