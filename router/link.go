@@ -252,6 +252,7 @@ func (l *link) InterestAdded(p sig.Pattern, lossy bool) {
 	put(&l.interest, p, lossy)
 	if s := l.sess; s != nil && (!asked || s.features&wire.FeatureLossyInterest != 0) {
 		l.askedLocked(true)
+		delete(s.syncs.refused, p) // it may be granted now
 		s.subscribeLocked(p, lossy)
 	}
 }

@@ -91,6 +91,22 @@ func TestIdleSaysNothingOfTheNextPeriod(t *testing.T) {
 	require.Empty(t, s.tails)
 }
 
+// TestRefusedIsAskedAnew where what is asked for changes: it may be granted now.
+func TestRefusedIsAskedAnew(t *testing.T) {
+	r, _, _, s, c, _ := periodRig(t)
+	p := sig.Pattern{Sender: "pump", Event: "speed"}
+	ignore := func(sig.Event) {}
+	_, err := sig.Subscribe(r.reg, p.Sender, p.Event, ignore, &sig.SubscribeOptions{Lossy: true})
+	require.NoError(t, err)
+	require.NoError(t, s.onRefused(&wire.Refused{About: wire.TypeSubscribe, Sender: "pump", Event: "speed", Code: uint16(sig.CodeDenied)}))
+	require.Error(t, r.link.Refused(p))
+	r.sent(s, c)
+	_, err = sig.Subscribe(r.reg, p.Sender, p.Event, ignore, nil)
+	require.NoError(t, err)
+	require.Equal(t, []wire.Type{wire.TypeSubscribe}, types(r.sent(s, c)))
+	require.NoError(t, r.link.Refused(p), "nobody has answered that yet")
+}
+
 // TestNoPeriodForOldPeers, nor where the medium has no datagrams.
 func TestNoPeriodForOldPeers(t *testing.T) {
 	for name, without := range map[string]func(*session){
