@@ -60,6 +60,7 @@ func (y *tally) now() tally {
 // an event that its sender has not declared lossy is lost until a subscription
 // accepts it, and nothing any more once another one does not.
 func TestLossySubscription(t *testing.T) {
+	t.Cleanup(awaitFlushed)
 	setup := overQUIC(t)
 	quiet := slog.New(slog.DiscardHandler)
 	srvReg, reg := quietRegistry(t), quietRegistry(t)
