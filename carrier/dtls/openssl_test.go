@@ -92,7 +92,7 @@ func TestOpenSSLClient(t *testing.T) {
 			require.NoError(t, err)
 			said := openssl(t, append([]string{"s_client", "-dtls1_2", "-connect", u.Host, "-cipher", c.suite}, c.args...)...)
 			if !c.ok {
-				eventually(t, func() bool { return strings.Contains(said(), "alert") || strings.Contains(said(), "no ciphers") }, "a refusal")
+				eventually(t, func() bool { return strings.Contains(said(), "alert") }, "a refusal by the listener")
 				assert.NotContains(t, said(), "Cipher is "+c.suite)
 				return
 			}

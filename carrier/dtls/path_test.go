@@ -28,6 +28,7 @@ type path struct {
 	client netip.AddrPort
 	chance *rand.Rand
 	loss   float64
+	alter  func(d []byte) // changes what the listener sends; nil: nothing is changed
 	wg     sync.WaitGroup
 }
 
@@ -106,6 +107,9 @@ func (p *path) back(far *net.UDPConn) {
 			return
 		}
 		p.mu.Lock()
+		if p.alter != nil {
+			p.alter(buf[:n])
+		}
 		if !p.loses(n) {
 			_, _ = p.near.WriteToUDPAddrPort(buf[:n], p.client) // lost as well
 		}
