@@ -123,6 +123,7 @@ func (sl *slot) finish(s *Sender, disconnect func()) (own bool) {
 		if !first.finished {
 			break
 		}
+		sl.lives[0] = nil // the name stays for a while, and must not keep who had it
 		sl.lives = sl.lives[1:]
 	}
 	own = sl.claim()
