@@ -262,6 +262,7 @@ func (h *inHand) take() [][]byte {
 // readDatagrams takes in datagrams, between the batches of the reader, until the
 // connection ends.
 func (s *session) readDatagrams() {
+	defer s.contain()
 	for {
 		frame, err := s.datagrams.ReceiveDatagram(s.ctx)
 		if err != nil {

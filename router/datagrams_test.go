@@ -203,3 +203,17 @@ func TestEachNumberedCountsOnce(t *testing.T) {
 	require.Equal(t, []int{1, 2, 3}, v.heard)
 	require.Equal(t, 5, v.s.newcomers())
 }
+
+// TestPanicWhileReadingDatagrams costs the connection and nothing else, as one of the
+// reader does.
+func TestPanicWhileReadingDatagrams(t *testing.T) {
+	v := newReceiver(t)
+	v.a.frames = [][]byte{wire.Numbered{Route: 1, Seq: 1, Payload: []byte("1")}.Append(nil)}
+	v.s.in = nil // as no peer can have it
+	var readers sync.WaitGroup
+	v.s.beginReading(&readers, func() {})
+	<-v.s.ctx.Done()
+	require.ErrorContains(t, v.s.cause(), "panic: ")
+	require.ErrorIs(t, v.s.cause(), sig.ErrConnectionLost)
+	require.EqualValues(t, 1, v.s.link.stats.panics.Load())
+}

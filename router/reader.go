@@ -37,13 +37,7 @@ func (s *session) read() {
 // readOn reports whether the connection has ended.
 func (s *session) readOn() (over bool) {
 	over = true
-	defer func() {
-		if p := recover(); p != nil { // ours, not a handler's: costs this connection only
-			s.link.stats.panics.Add(1)
-			s.link.log.Error("panic in a reader; connection ended", "peer", s.describe(), "panic", p, "stack", string(debug.Stack()))
-			s.fail(fmt.Errorf("panic: %v", p))
-		}
-	}()
+	defer s.contain()
 	for {
 		batch, err := s.receive()
 		switch {
@@ -80,6 +74,16 @@ func (s *session) readOn() (over bool) {
 			s.readers.Go(s.read) // ends as this one does
 			return false
 		}
+	}
+}
+
+// contain is deferred by what takes in a peer's bytes: a panic there is ours, not a
+// handler's, and costs this connection only.
+func (s *session) contain() {
+	if p := recover(); p != nil {
+		s.link.stats.panics.Add(1)
+		s.link.log.Error("panic in a reader; connection ended", "peer", s.describe(), "panic", p, "stack", string(debug.Stack()))
+		s.fail(fmt.Errorf("panic: %v", p))
 	}
 }
 
