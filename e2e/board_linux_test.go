@@ -15,13 +15,13 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/gosig/gosig/carrier/serial/linesim"
+	"github.com/gosig/gosig/e2e/child"
 )
 
 // needPrograms skips a test where a program is missing.
@@ -72,7 +72,7 @@ type board struct {
 
 	cmd *exec.Cmd
 	qmp *qmp
-	log output
+	log child.Output
 }
 
 // newBoard makes a line and a port, and switches the board on.
@@ -108,7 +108,7 @@ func (b *board) on() {
 		"-device", fmt.Sprintf("loader,addr=0x20000000,data=%#x,data-len=4", rand.Uint32()),
 		"-qmp", "unix:"+control+",server=on,wait=off")
 	b.cmd.Stdout, b.cmd.Stderr = &b.log, &b.log
-	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // not to outlive a test that is killed
+	child.Bind(b.cmd)
 	require.NoError(b.t, b.cmd.Start())
 	conn, err := b.accept()
 	require.NoError(b.t, err, "the UART of QEMU: %s", &b.log)

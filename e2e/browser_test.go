@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gosig/gosig/e2e/child"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
@@ -64,9 +65,10 @@ func browser(t *testing.T, url string) {
 	cmd := exec.CommandContext(ctx, path, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
 		"--disable-background-networking", "--no-first-run", "--user-data-dir="+t.TempDir(), "--remote-debugging-port=0", url)
 	cmd.WaitDelay = 5 * time.Second // its children may hold the pipes
-	var log output
+	var log child.Output
 	cmd.Stdout, cmd.Stderr = &log, &log
 	ownGroup(cmd)
+	child.Bind(cmd)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		endGroup(cmd)

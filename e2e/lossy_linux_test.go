@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gosig/gosig/carrier/certs/certstest"
+	"github.com/gosig/gosig/e2e/child"
 )
 
 // TestLossyPath: events through a network that loses packets, with the system's
@@ -120,7 +121,7 @@ func requireReadings(t *testing.T, printed string, n int) {
 // command is a running gosig that ends by itself.
 type command struct {
 	cmd            *exec.Cmd
-	stdout, stderr output
+	stdout, stderr child.Output
 	ended          chan error // its one result
 }
 
@@ -130,6 +131,7 @@ func (ns namespace) run(t *testing.T, stdin io.Reader, args ...string) *command 
 	t.Helper()
 	c := &command{cmd: ns.command(gosig(t), args...), ended: make(chan error, 1)}
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = stdin, &c.stdout, &c.stderr
+	child.Bind(c.cmd)
 	require.NoError(t, c.cmd.Start())
 	done := make(chan struct{}) // closed when it has ended
 	go func() {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gosig/gosig/e2e/child"
 	"github.com/gosig/gosig/sig"
 )
 
@@ -61,8 +62,9 @@ func nginx(t *testing.T, router string) string {
 	conf := filepath.Join(dir, "nginx.conf")
 	require.NoError(t, os.WriteFile(conf, fmt.Appendf(nil, nginxConf, dir, front, behind.Host), 0o600))
 	cmd := exec.Command(path, "-p", dir, "-c", conf)
-	var log output
+	var log child.Output
 	cmd.Stdout, cmd.Stderr = &log, &log
+	child.Bind(cmd)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it has nothing to lose

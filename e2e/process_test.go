@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -10,10 +9,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gosig/gosig/e2e/child"
 )
 
 // process is a running "gosig serve".
@@ -21,27 +21,9 @@ type process struct {
 	t      testing.TB
 	cmd    *exec.Cmd
 	addrs  []string // where it listens, in the order of --listen
-	stdout output
-	stderr output
+	stdout child.Output
+	stderr child.Output
 	ended  chan struct{} // closed when it has
-}
-
-// output keeps what a process writes.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 // serve starts "gosig serve" and returns when it listens. It is ended in order
@@ -65,6 +47,7 @@ func start(t testing.TB, cmd *exec.Cmd, listeners int) *process {
 	for _, key := range []string{"PATH", "HOME", "TMPDIR"} {
 		p.cmd.Env = append(p.cmd.Env, key+"="+os.Getenv(key))
 	}
+	child.Bind(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

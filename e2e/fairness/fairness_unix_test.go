@@ -3,7 +3,6 @@
 package fairness
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gosig/gosig/auth"
+	"github.com/gosig/gosig/e2e/child"
 )
 
 var (
@@ -102,8 +101,9 @@ func open(t *testing.T, gosig, more string) *stage {
 	conf := filepath.Join(s.dir, "gosig.toml")
 	require.NoError(t, os.WriteFile(conf, []byte("policy = \"policy.toml\"\n[log]\nlevel = \"error\"\n[[listen]]\nurl = \"tcp://127.0.0.1:0\"\n"+more+"\n[end]\n"), 0o600))
 	cmd := exec.Command(gosig, "serve", "--config", conf)
-	out := &lines{}
+	out := &child.Output{}
 	cmd.Stdout, cmd.Stderr = out, os.Stderr
+	child.Bind(cmd)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
@@ -117,32 +117,15 @@ func open(t *testing.T, gosig, more string) *stage {
 	return s
 }
 
-// lines is what a process has written.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // during measures beside an attack; "" is none. did is what the attacker has done in
 // its last second.
 func (s *stage) during(name string) (events, requests quantiles, did string) {
-	out := &lines{}
+	out := &child.Output{}
 	if name != "" {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), "GOSIG_FAIRNESS_ATTACK="+name, "GOSIG_FAIRNESS_ADDR="+s.addr, "GOSIG_FAIRNESS_TOKEN="+s.token)
 		cmd.Stdout = out
+		child.Bind(cmd)
 		require.NoError(s.t, cmd.Start())
 		_ = syscall.Setpriority(syscall.PRIO_PROCESS, cmd.Process.Pid, 19) // if it may not, the figures are worse
 		defer func() {

@@ -3,7 +3,6 @@
 package hostile
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,7 +13,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gosig/gosig/e2e/child"
 	"github.com/gosig/gosig/sig"
 )
 
@@ -29,28 +28,10 @@ import (
 type process struct {
 	t       testing.TB
 	cmd     *exec.Cmd
-	out     written
-	log     written
+	out     child.Output
+	log     child.Output
 	metrics string // its address
 	ended   chan struct{}
-}
-
-// written keeps what a process writes.
-type written struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (w *written) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.Write(p)
-}
-
-func (w *written) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.String()
 }
 
 // configuration is what listenHere says in Go.
@@ -106,6 +87,7 @@ func (w *world) listenApart() {
 	require.NoError(t, os.WriteFile(path, []byte(w.configuration()), 0o600))
 	p := &process{t: t, cmd: exec.Command(built(t), "serve", "--config", path), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.log
+	child.Bind(p.cmd)
 	require.NoError(t, p.cmd.Start())
 	go func() { // ends with the process
 		_ = p.cmd.Wait() // how it ended is in ProcessState
