@@ -187,8 +187,14 @@ func (s *Store) verified(e *Entry) (Verified, error) {
 func (e *Entry) expired(now time.Time) bool { return !e.Expires.IsZero() && !now.Before(e.Expires) }
 
 // Accepts reports whether a connection that was let in may stay: the same
-// credential still proves the same principal.
+// credential still proves the same principal, and for as long: a connection ends when
+// its credential was to expire that day.
 func (s *Store) Accepts(v Verified) bool {
 	e := s.named[v.Credential]
-	return e != nil && e.ID == v.ID && !e.expired(s.now()) && slices.Equal(e.Groups, v.Groups)
+	return e != nil && e.ID == v.ID && !e.expired(s.now()) && slices.Equal(e.Groups, v.Groups) && !e.expiresBefore(v.Expires)
+}
+
+// expiresBefore reports whether the entry expires earlier than it was to.
+func (e *Entry) expiresBefore(was time.Time) bool {
+	return !e.Expires.IsZero() && (was.IsZero() || e.Expires.Before(was))
 }
