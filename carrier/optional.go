@@ -9,6 +9,9 @@ type Identity struct {
 	ID string
 	// Method tells how it was proved: "tls", "unix-peercred", ...
 	Method string
+	// Certificate is the one that proved it, as "sha256:" and the SHA-256 of all of
+	// it in hexadecimal; "" if none did. Two certificates may be for one name.
+	Certificate string
 }
 
 // Identified is a [Conn] that can prove who its peer is.

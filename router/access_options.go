@@ -17,6 +17,12 @@ type AccessOptions struct {
 	// that is anonymous counts like a carrier that proves nothing. nil: it is the
 	// ID as it was proved.
 	Identify func(carrier.Identity) acl.Principal
+	// Refuse says why whoever a carrier has proved to be somebody is not let in all
+	// the same, whatever else it proves: its certificate was lost. It does not block;
+	// "" is no reason. The reason is for the log and the audit, the client is not told.
+	// When the answers change, [ServerRouter.Disconnect] ends connections that are open;
+	// those on their way are asked about again. nil: nobody is refused.
+	Refuse func(carrier.Identity) (reason string)
 	// AdmitAnonymous lets in, with an Authenticator, whoever has proved nothing, to
 	// be what a policy calls {anonymous}. Default: refused.
 	AdmitAnonymous bool

@@ -59,6 +59,7 @@ type Connection struct {
 	Carrier       string    `json:"carrier"`   // the scheme of the listener
 	Listener      string    `json:"listener"`
 	Address       string    `json:"address"`
+	Certificate   string    `json:"certificate"` // by which the carrier knows it, "sha256:..."; "": none
 	Codec         string    `json:"codec"`
 	Since         time.Time `json:"since"`
 	Expires       time.Time `json:"expires"` // of the credential; zero: never
@@ -89,7 +90,7 @@ func (r *ServerRouter) Connections() []Connection {
 		p := e.sc.info.Principal
 		list = append(list, Connection{
 			Client: e.sc.info.Name, Node: s.peerID.String(), Principal: p.ID, Method: p.Method, Groups: append([]string{}, p.Groups...),
-			Carrier: scheme, Listener: e.sc.info.Listener, Address: e.sc.info.Address, Codec: string(e.sc.info.Codec),
+			Carrier: scheme, Listener: e.sc.info.Listener, Address: e.sc.info.Address, Certificate: e.sc.info.Identity.Certificate, Codec: string(e.sc.info.Codec),
 			Since: e.sc.info.Since, Expires: e.sc.proof.Expires,
 			Senders: e.l.senderCount(), Subscriptions: s.subscribed(), Requests: s.requests.ofPeer(),
 		})

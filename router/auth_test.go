@@ -2,8 +2,10 @@ package router_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -362,6 +364,59 @@ func TestClientDoesNotTrustTheRouter(t *testing.T) {
 			var a wire.Abort
 			require.NoError(t, a.Decode(p.await(wire.TypeAbort)))
 			assert.EqualValues(t, row.code, a.Code, a.Reason)
+		})
+	}
+}
+
+// TestRefusedCertificate: whoever is refused is not let in, and not told why; the
+// log and the audit are.
+func TestRefusedCertificate(t *testing.T) {
+	var a audit
+	h := newHubWith(t, router.AccessOptions{Audit: a.take, Refuse: func(id carrier.Identity) string {
+		if id.ID == "press" {
+			return "it was lost"
+		}
+		return ""
+	}})
+	h.guestAs("saw", wire.Hello{})
+	code, text := h.refused("press")
+	require.Equal(t, sig.CodeDenied, sig.Code(code))
+	require.NotContains(t, text, "lost")
+	rec := a.await(t, router.AuditAuthFailed)
+	require.Contains(t, rec.Reason, "it was lost")
+	require.Equal(t, "press", rec.Principal.ID)
+}
+
+// TestAnswersThatChangeMeanwhile: a connection that was on its way while a policy was
+// exchanged, and that nobody could end yet, does not stay as what it was.
+func TestAnswersThatChangeMeanwhile(t *testing.T) {
+	for name, row := range map[string]struct {
+		access func(asked int) (principal, refusal string)
+		want   string
+	}{
+		"known by another name": {func(asked int) (string, string) { return fmt.Sprint("name", asked), "" }, "connect again"},
+		"refused": {func(asked int) (string, string) {
+			if asked == 1 {
+				return "press", ""
+			}
+			return "press", "it was lost"
+		}, "no longer accepted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var names, refusals atomic.Int64
+			h := newHubWith(t, router.AccessOptions{
+				Identify: func(id carrier.Identity) acl.Principal {
+					p, _ := row.access(int(names.Add(1)))
+					return acl.Principal{ID: p, Method: id.Method}
+				},
+				Refuse: func(carrier.Identity) string {
+					_, why := row.access(int(refusals.Add(1)))
+					return why
+				},
+			})
+			bye := h.guestAs("press", wire.Hello{}).lastWord()
+			require.Equal(t, sig.CodeDenied, sig.Code(bye.Code))
+			require.Contains(t, bye.Reason, row.want)
 		})
 	}
 }

@@ -45,6 +45,9 @@ type proved struct {
 // is told.
 func (r *ServerRouter) authenticate(ctx context.Context, conn carrier.Conn, hello *greeting, listener string) (proved, error) {
 	p := proved{principal: r.identify(conn)}
+	if err := r.refused(conn); err != nil {
+		return p, r.authFailed(p, hello, conn, listener, err)
+	}
 	a := r.policy.authenticator()
 	if a == nil {
 		return p, nil
@@ -73,6 +76,18 @@ func (r *ServerRouter) identify(conn carrier.Conn) acl.Principal {
 		return provedBy(conn)
 	}
 	return r.policy.opts.Identify(id)
+}
+
+// refused is why a client is not let in, whatever it proves, or nil.
+func (r *ServerRouter) refused(conn carrier.Conn) error {
+	id, _ := carrier.IdentityOf(conn)
+	if id.ID == "" || r.policy.opts.Refuse == nil {
+		return nil
+	}
+	if reason := r.policy.opts.Refuse(id); reason != "" {
+		return rejected{id.Method, errors.New(reason)}
+	}
+	return nil
 }
 
 // provedBy is who the carrier says the peer is.

@@ -227,8 +227,8 @@ func (r *ServerRouter) run(l *link, s *session, sc *serverConn, listener string)
 	if r.ctx.Err() != nil { // Shutdown has said goodbye to those it found
 		s.fail(sig.NewError(sig.CodeClosed, "the router is shutting down"))
 	}
-	if r.withdrawn(sc) { // while it was being opened
-		s.expel(errWithdrawn)
+	if why := r.outdated(s, sc); why != nil { // since it was looked at
+		s.expel(why)
 	}
 	r.stats.accepted.Add(1)
 	r.audit().tell(s.record(AuditRecord{Kind: AuditAuthOK}))

@@ -1,6 +1,9 @@
 package router
 
 import (
+	"slices"
+
+	"github.com/gosig/gosig/acl"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
@@ -36,6 +39,25 @@ func (r *ServerRouter) withdrawn(sc *serverConn) bool {
 	}
 	a := r.policy.authenticator()
 	return (a == nil || !a.Accepts(sc.proof)) && enforced("withdrawn proof")
+}
+
+// outdated is why a connection may not stay that was let in by what holds no more
+// since, or nil: it was still on its way, and nobody who ends connections saw it.
+func (r *ServerRouter) outdated(s *session, sc *serverConn) *sig.Error {
+	switch {
+	case r.withdrawn(sc), r.refused(s.conn) != nil:
+		return errWithdrawn
+	case sc.proof.ID == "" && !sameGroups(sc.info.Principal, r.identify(s.conn)):
+		return errRenamed
+	}
+	return nil
+}
+
+var errRenamed = sig.NewError(sig.CodeDenied, "the policy knows you by another name now: connect again")
+
+// sameGroups reports whether they are one principal, in the same groups.
+func sameGroups(a, b acl.Principal) bool {
+	return a.ID == b.ID && a.Method == b.Method && slices.Equal(a.Groups, b.Groups)
 }
 
 // Disconnect ends the connections that which selects, tells them why by code

@@ -81,8 +81,8 @@ func TestIdentities(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			assert.Equal(t, carrier.Identity{ID: c.wantServer, Method: certs.Method}, certs.ServerIdentity(near, "localhost"))
-			assert.Equal(t, carrier.Identity{ID: c.wantClient, Method: certs.Method}, certs.ClientIdentity(far))
+			assert.Equal(t, carrier.Identity{ID: c.wantServer, Method: certs.Method, Certificate: certs.Fingerprint(near.PeerCertificates[0])}, certs.ServerIdentity(near, "localhost"))
+			assert.Equal(t, carrier.Identity{ID: c.wantClient, Method: certs.Method, Certificate: certs.Fingerprint(far.PeerCertificates[0])}, certs.ClientIdentity(far))
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -72,15 +73,21 @@ func ClientIdentity(state tls.ConnectionState) carrier.Identity {
 	if err != nil {
 		return carrier.Identity{} // not reached: verifyClient has refused it
 	}
-	return carrier.Identity{ID: name, Method: Method}
+	return carrier.Identity{ID: name, Method: Method, Certificate: Fingerprint(state.PeerCertificates[0])}
 }
 
 // ServerIdentity returns who the server of a finished handshake is. A server
 // may have many names: it is its one URI name, or else the name it was called
 // by and verified for, [tls.Config]'s ServerName.
 func ServerIdentity(state tls.ConnectionState, called string) carrier.Identity {
-	if uris := state.PeerCertificates[0].URIs; len(uris) == 1 {
-		called = uris[0].String()
+	cert := state.PeerCertificates[0]
+	if len(cert.URIs) == 1 {
+		called = cert.URIs[0].String()
 	}
-	return carrier.Identity{ID: called, Method: Method}
+	return carrier.Identity{ID: called, Method: Method, Certificate: Fingerprint(cert)}
+}
+
+// Fingerprint is which certificate it is, as [carrier.Identity] has it.
+func Fingerprint(cert *x509.Certificate) string {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256(cert.Raw))
 }

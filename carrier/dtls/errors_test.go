@@ -105,7 +105,7 @@ func TestCertificates(t *testing.T) {
 			assert.Equal(t, c.identity, id.ID)
 			id, ok := carrier.IdentityOf(clientConn)
 			assert.True(t, ok)
-			assert.Equal(t, carrier.Identity{ID: "127.0.0.1", Method: "tls"}, id, "a server is the name it was called by")
+			assert.Equal(t, carrier.Identity{ID: "127.0.0.1", Method: "tls", Certificate: id.Certificate}, id, "a server is the name it was called by")
 		})
 	}
 	t.Run("expired server", func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestKeysAndCertificates(t *testing.T) {
 	_, server, clientErr, serverErr = shake(t, ln, nil, "?ca="+ca.File+"&"+certstest.Pair(mine, myKey))
 	require.NoError(t, errors.Join(clientErr, serverErr))
 	id, _ = carrier.IdentityOf(server)
-	assert.Equal(t, carrier.Identity{ID: "mine", Method: "tls"}, id)
+	assert.Equal(t, carrier.Identity{ID: "mine", Method: "tls", Certificate: certstest.Fingerprint(t, mine)}, id)
 
 	only, _ := listen(t, nil, "?"+certstest.Pair(cert, key))
 	conn, err := newSet(t, withKeys()).Dial(within(t, 10*time.Second), only.Addr())

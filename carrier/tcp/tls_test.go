@@ -92,7 +92,7 @@ func TestClientIdentity(t *testing.T) {
 			require.NoError(t, e.clientErr)
 			id, ok := carrier.IdentityOf(e.server)
 			assert.True(t, ok)
-			assert.Equal(t, carrier.Identity{ID: c.want, Method: "tls"}, id)
+			assert.Equal(t, carrier.Identity{ID: c.want, Method: "tls", Certificate: certstest.Fingerprint(t, clientCert)}, id)
 			id, ok = carrier.IdentityOf(e.client)
 			assert.True(t, ok)
 			assert.Equal(t, "127.0.0.1", id.ID, "a server is the name it was called by and verified for")

@@ -74,7 +74,7 @@ func TestIdentities(t *testing.T) {
 			client, server := connect(t, ln, newSet(t, opts), ln.Addr())
 			id, ok := carrier.IdentityOf(server)
 			assert.True(t, ok)
-			assert.Equal(t, carrier.Identity{ID: c.want, Method: "tls"}, id)
+			assert.Equal(t, carrier.Identity{ID: c.want, Method: "tls", Certificate: certstest.Fingerprint(t, opts.CertFile)}, id)
 			id, ok = carrier.IdentityOf(client)
 			assert.True(t, ok)
 			assert.Equal(t, "127.0.0.1", id.ID, "a server is the name it was called by and verified for")

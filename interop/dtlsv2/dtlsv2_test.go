@@ -117,7 +117,7 @@ func TestClientOfV2(t *testing.T) {
 			talk(ctx, t, theirs, ours)
 			id, ok := carrier.IdentityOf(ours)
 			assert.True(t, ok)
-			assert.Equal(t, w.identity, id)
+			assert.Equal(t, w.identity, carrier.Identity{ID: id.ID, Method: id.Method})
 			require.NoError(t, assoc.Shutdown(ctx))
 			_, err = ours.Receive(ctx, nil)
 			assert.EqualError(t, err, "EOF")

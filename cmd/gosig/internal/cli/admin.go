@@ -101,8 +101,9 @@ func newAdminConnections(a *app) *cobra.Command {
 			connections lists the open connections of a router, oldest first.
 
 			With -o json it is one object a line: "client" (as it calls itself), "node",
-			"principal", "method", "groups", "carrier", "listener", "address", "codec", "since",
-			"expires" (of the credential), "senders", "subscriptions", "requests".`),
+			"principal", "method", "groups", "carrier", "listener", "address", "certificate"
+			(its fingerprint), "codec", "since", "expires" (of the credential), "senders",
+			"subscriptions", "requests".`),
 		Example: text(`
 			  gosig admin connections --connect ` + DefaultAddress + `
 			  gosig admin connections -c ` + DefaultAddress + ` -o json`),

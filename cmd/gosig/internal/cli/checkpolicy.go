@@ -19,6 +19,7 @@ type checkedPolicy struct {
 	File         string           `json:"file"`
 	Rules        []checkedRule    `json:"rules"`
 	Credentials  int              `json:"credentials"`
+	Refused      int              `json:"refused_certificates"`
 	Expectations int              `json:"expectations"`
 	Failed       []string         `json:"failed"`
 	Findings     []checkedFinding `json:"findings"`
@@ -62,7 +63,7 @@ type checkedRight struct {
 
 // examine says what a policy means, for those whom it names and those asked for.
 func examine(a *config.Access, asked []acl.Principal) *checkedPolicy {
-	out := &checkedPolicy{File: a.File(), Expectations: len(a.Source().Expect), Failed: []string{}, Findings: []checkedFinding{}, Rights: []checkedRights{}}
+	out := &checkedPolicy{File: a.File(), Refused: a.Refused(), Expectations: len(a.Source().Expect), Failed: []string{}, Findings: []checkedFinding{}, Rights: []checkedRights{}}
 	if s := a.Store(); s != nil {
 		out.Credentials = s.Len()
 	}
@@ -189,6 +190,9 @@ func describePolicy(w io.Writer, c *checkedPolicy) error {
 	}
 	if c.Credentials > 0 {
 		fmt.Fprintf(tw, "\ncredentials\t%d\n", c.Credentials)
+	}
+	if c.Refused > 0 {
+		fmt.Fprintf(tw, "\nrefused certificates\t%d\n", c.Refused)
 	}
 	fmt.Fprintf(tw, "\nexpectations\t%d, %d failed\n", c.Expectations, len(c.Failed))
 	if err := tw.Flush(); err != nil {

@@ -79,7 +79,7 @@ func newGuard(c *config.Config, source *config.Source, log *slog.Logger) (*guard
 // options are what a router is to begin with.
 func (g *guard) options(c *config.Config) router.AccessOptions {
 	o := router.AccessOptions{
-		AdmitAnonymous: c.AdmitAnonymous, TrustedWires: c.TrustedWires, Identify: g.identify, Audit: g.record,
+		AdmitAnonymous: c.AdmitAnonymous, TrustedWires: c.TrustedWires, Identify: g.identify, Refuse: g.refuse, Audit: g.record,
 	}
 	if a := g.now.Load(); a != nil {
 		o.Authorizer = a.Policy()
@@ -97,6 +97,14 @@ func (g *guard) identify(id carrier.Identity) acl.Principal {
 		return a.Principal(p)
 	}
 	return config.Plain(p)
+}
+
+// refuse is why the policy in force does not let somebody in.
+func (g *guard) refuse(id carrier.Identity) string {
+	if a := g.now.Load(); a != nil {
+		return a.Refuses(id)
+	}
+	return ""
 }
 
 // inGroups is a principal with the groups that the policy in force puts it in.
@@ -146,6 +154,9 @@ func (g *guard) reload(why string) (reloaded, error) {
 	g.now.Store(next) // from now on whoever comes is identified by it
 	g.sr.SetAuthorizer(next.Policy())
 	ended := g.exchangeProofs(next)
+	ended += g.sr.Disconnect("the credential of this connection is no longer accepted", func(c router.ClientInfo) bool {
+		return next.Refuses(c.Identity) != ""
+	})
 	ended += g.sr.Disconnect("the policy knows you by another name now: connect again", func(c router.ClientInfo) bool {
 		return c.Principal.Method == c.Identity.Method && !same(g.identify(c.Identity), c.Principal)
 	})

@@ -19,6 +19,8 @@ type Access struct {
 	names  map[proved]Identity
 	store  *auth.Store // nil: no credentials
 	named  []acl.Principal
+
+	refused map[string]string // fingerprints of certificates, and why
 }
 
 // Store has the credentials that are accepted; nil if there are none.

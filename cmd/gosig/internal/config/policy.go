@@ -26,7 +26,10 @@ type Policy struct {
 	// Credentials are tokens, by their hashes, and public keys of clients whose
 	// carrier proves nothing.
 	Credentials []auth.Entry `toml:"credential"`
-	End         *struct{}    `toml:"end"`
+	// Refused are certificates that let nobody in any more, though they have not
+	// expired.
+	Refused []Refused `toml:"refused"`
+	End     *struct{} `toml:"end"`
 }
 
 // policyKeys are the keys of a policy at the top of a file.
@@ -74,6 +77,7 @@ func (p *Policy) compile(file string, data []byte) (*Access, error) {
 	}
 	a.names = k.identities(p.Identities)
 	a.store = k.credentials(p.Credentials)
+	a.refused = k.refused(p.Refused)
 	a.named = p.named()
 	k.whole("the policy", p.End, data)
 	if err := k.err(); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gosig/gosig/acl"
 	"github.com/gosig/gosig/auth"
+	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/sig"
 )
 
@@ -304,3 +305,37 @@ func FuzzParsePolicy(f *testing.F) {
 }
 
 func pattern(event string) sig.Pattern { return sig.Pattern{Sender: sig.Any, Event: sig.Name(event)} }
+
+// TestRefusedCertificates: as gosig and as openssl write fingerprints; what is none,
+// and what stands there twice, is a mistake.
+func TestRefusedCertificates(t *testing.T) {
+	const rule = "[[rule]]\nallow = [\"emit\"]\nprincipals = [\"a\"]\nsender = \"**\"\nname = \"**\"\n"
+	refused := func(lines ...string) string {
+		text := rule
+		for _, l := range lines {
+			text += "[[refused]]\n" + l + "\n"
+		}
+		return text + "[end]\n"
+	}
+	one := strings.Repeat("0a", 32)
+	colons := strings.TrimSuffix(strings.Repeat("0B:", 32), ":")
+	a, err := ParsePolicy("f", []byte(refused(`certificate = "sha256:`+one+`"`+"\nreason = \"lost\"", `certificate = "`+colons+`"`)))
+	require.NoError(t, err)
+	assert.Equal(t, 2, a.Refused())
+	assert.Equal(t, "its certificate is refused: lost", a.Refuses(carrier.Identity{ID: "x", Certificate: "sha256:" + one}))
+	assert.NotEmpty(t, a.Refuses(carrier.Identity{ID: "x", Certificate: "sha256:" + strings.Repeat("0b", 32)}))
+	assert.Empty(t, a.Refuses(carrier.Identity{ID: "x", Certificate: "sha256:" + strings.Repeat("0c", 32)}))
+	assert.Empty(t, a.Refuses(carrier.Identity{ID: "x"}))
+	for lines, want := range map[string]string{
+		`certificate = "sha256:00"`:    `f:7: refused 1: certificate: "sha256:00" is no fingerprint`,
+		`certificate = ""`:             "f:7: refused 1: certificate: \"\" is no fingerprint",
+		`reason = "lost"`:              "f:6: refused 1: certificate: \"\" is no fingerprint",
+		`certificat = "x"`:             "f:7: ",
+		`certificate = "` + one + `g"`: "is no fingerprint",
+	} {
+		_, err := ParsePolicy("f", []byte(refused(lines)))
+		assert.ErrorContains(t, err, want, lines)
+	}
+	_, err = ParsePolicy("f", []byte(refused(`certificate = "`+one+`"`, `certificate = "sha256:`+one+`"`)))
+	assert.ErrorContains(t, err, "refused 2: certificate: it is refused already")
+}
