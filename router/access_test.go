@@ -359,6 +359,55 @@ func TestRevocation(t *testing.T) {
 	assert.NoError(t, again.Err())
 }
 
+// TestGroupsChange: who is put into a group, or taken out of it, by a new policy has
+// its rights on the connection that is open.
+func TestGroupsChange(t *testing.T) {
+	operators := func(members ...string) *acl.Policy {
+		in := []string{"operators"}
+		p, err := (&acl.Source{Groups: []acl.Group{{Name: "operators", Members: members}}, Rules: []acl.Rule{
+			{Allow: []acl.Verb{acl.Subscribe}, Groups: in, Sender: "**", Name: "**"},
+			{Allow: []acl.Verb{acl.Emit}, Groups: in, Sender: "{group}/**", Name: "**"},
+		}}).Compile()
+		require.NoError(t, err)
+		return p
+	}
+	h := newHubWith(t, router.AccessOptions{Authorizer: operators("ops/*")})
+	tank, err := h.reg.Connect("tank", sig.Spec{Events: []sig.Name{"level"}})
+	require.NoError(t, err)
+	reg, _ := h.joinAs("anna")
+	since := h.srv.Clients()[0].Since
+	got := make(chan any, 8)
+	subscribe := func() error {
+		sub, err := sig.Subscribe(reg, "tank", "level", func(ev sig.Event) { got <- ev.Data }, nil)
+		require.NoError(t, err)
+		defer func() {
+			if err != nil {
+				sub.Unsubscribe()
+			}
+		}()
+		err = sub.InForce(h.ctx)
+		return err
+	}
+	require.ErrorIs(t, subscribe(), sig.ErrDenied)
+
+	h.srv.SetAuthorizer(operators("ops/*", "anna"))
+	require.NoError(t, subscribe())
+	require.NoError(t, tank.Emit("level", 1))
+	require.EqualValues(t, 1, receive(t, h.ctx, got))
+	own, err := reg.Connect("operators/anna", sig.Spec{Events: []sig.Name{"e"}})
+	require.NoError(t, err)
+	require.NoError(t, reg.Sync(h.ctx))
+	require.NoError(t, own.Err())
+
+	h.srv.SetAuthorizer(operators("ops/*"))
+	receive(t, h.ctx, own.Done())
+	require.ErrorIs(t, own.Err(), sig.ErrDenied)
+	require.NoError(t, tank.Emit("level", 2))
+	require.NoError(t, reg.Sync(h.ctx))
+	require.Empty(t, got)
+	require.Equal(t, since, h.srv.Clients()[0].Since, "all on one connection")
+}
+
 // TestDeliveryFilterChanges: a deny that a new policy brings takes single events
 // out of a subscription that stays, and a policy without it brings them back.
 func TestDeliveryFilterChanges(t *testing.T) {
