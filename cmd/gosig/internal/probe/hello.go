@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -83,11 +84,17 @@ func newID() (id wire.NodeID) {
 	return id
 }
 
+// features are the names of protocol.md §4.4.
+var features = map[wire.Features]string{
+	wire.FeatureHeld: "held", wire.FeatureNodes: "nodes", wire.FeatureFragments: "fragments", wire.FeatureDatagrams: "datagrams",
+	wire.FeatureAuth: "auth", wire.FeatureHidden: "hidden", wire.FeatureLossyInterest: "lossy interest",
+}
+
 func featureNames(f wire.Features) []string {
 	names := []string{}
-	for bit, name := range map[wire.Features]string{wire.FeatureHeld: "held", wire.FeatureNodes: "nodes", wire.FeatureFragments: "fragments", wire.FeatureDatagrams: "datagrams"} {
+	for bit := wire.Features(1); bit != 0; bit <<= 1 {
 		if f&bit != 0 {
-			names = append(names, name)
+			names = append(names, cmp.Or(features[bit], fmt.Sprintf("%#x", uint64(bit)))) // of a newer version
 		}
 	}
 	slices.Sort(names)

@@ -7,7 +7,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -254,4 +258,21 @@ func TestParametersStayPrivate(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(b), "/secret/place\"")
 	assert.Equal(t, "tls://127.0.0.1:1", report.URL)
+}
+
+// TestFeatureNames: each has that of the protocol's page, and one that is not known
+// yet its bit.
+func TestFeatureNames(t *testing.T) {
+	page, err := os.ReadFile("../../../../docs/protocol.md")
+	require.NoError(t, err)
+	_, section, _ := strings.Cut(string(page), "### 4.4")
+	section, _, _ = strings.Cut(section, "\n### ")
+	rows := regexp.MustCompile(`(?m)^\| (\d+) \| ([a-z ]+) \|`).FindAllStringSubmatch(section, -1)
+	require.Len(t, rows, len(features))
+	for _, m := range rows {
+		bit, err := strconv.Atoi(m[1])
+		require.NoError(t, err)
+		assert.Equal(t, []string{m[2]}, featureNames(1<<bit))
+	}
+	assert.Equal(t, []string{"0x8000000000000000", "auth", "held"}, featureNames(wire.FeatureHeld|wire.FeatureAuth|1<<63))
 }
