@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gosig/gosig/cmd/gosig/internal/bench"
+	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/router"
 	"github.com/gosig/gosig/sig"
 )
@@ -145,7 +146,7 @@ func readResult(file string) (*bench.Result, error) {
 
 // embed runs a router in this process and has the clients connect to it.
 func (f *benchFlags) embed(ctx context.Context) (end func(), err error) {
-	codecs, err := newCodecs(codecNames(f.client.codecs))
+	codecs, err := newCodecs(codecNames(f.client.codecs), codec.Limits{})
 	if err != nil {
 		return nil, usagef("--codec: %v", err)
 	}

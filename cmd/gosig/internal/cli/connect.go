@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gosig/gosig/cmd/gosig/internal/config"
+	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/router"
 	"github.com/gosig/gosig/sig"
 )
@@ -76,7 +77,7 @@ func (f *clientFlags) open(ctx context.Context, a *app) (*client, error) {
 	if err := f.validate(); err != nil {
 		return nil, err
 	}
-	codecs, err := newCodecs(codecNames(f.codecs))
+	codecs, err := newCodecs(codecNames(f.codecs), codec.Limits{})
 	if err != nil {
 		return nil, usagef("--codec: %v", err)
 	}

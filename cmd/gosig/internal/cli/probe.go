@@ -11,6 +11,7 @@ import (
 	"github.com/gosig/gosig/carrier/serial"
 	"github.com/gosig/gosig/cmd/gosig/internal/config"
 	"github.com/gosig/gosig/cmd/gosig/internal/probe"
+	"github.com/gosig/gosig/codec"
 )
 
 // probeFlags are what "probe" can be told.
@@ -96,7 +97,7 @@ func runProbe(ctx context.Context, a *app, f *probeFlags, addr string) error {
 	if f.timeout <= 0 || f.pings < 1 || f.pings > 1000 {
 		return usagef("--timeout must be longer than nothing, and --pings from 1 to 1000")
 	}
-	codecs, err := newCodecs(codecNames(f.codecs))
+	codecs, err := newCodecs(codecNames(f.codecs), codec.Limits{})
 	if err != nil {
 		return usagef("--codec: %v", err)
 	}

@@ -89,7 +89,7 @@ func (s *server) watch(ctx context.Context, hup <-chan os.Signal) error {
 }
 
 func (s *server) start(ctx context.Context) error {
-	codecs, err := newCodecs(s.conf.Codecs)
+	codecs, err := newCodecs(s.conf.Codecs, s.conf.Limits.Codec())
 	if err != nil {
 		return err
 	}

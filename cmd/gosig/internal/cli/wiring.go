@@ -63,7 +63,7 @@ func (s *securityFlags) carriers(log *slog.Logger) []carrier.Carrier {
 }
 
 // newCodecs returns the named codecs in the order given, or all.
-func newCodecs(names []config.CodecName) ([]codec.Codec, error) {
+func newCodecs(names []config.CodecName, limits codec.Limits) ([]codec.Codec, error) {
 	if len(names) == 0 {
 		names = config.Codecs
 	}
@@ -74,9 +74,9 @@ func newCodecs(names []config.CodecName) ([]codec.Codec, error) {
 		}
 		switch n {
 		case "cbor":
-			all = append(all, cbor.New())
+			all = append(all, cbor.WithLimits(limits))
 		case "json":
-			all = append(all, json.New())
+			all = append(all, json.WithLimits(limits))
 		case "raw":
 			all = append(all, raw.New())
 		}

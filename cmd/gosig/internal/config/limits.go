@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/router"
 )
 
@@ -40,6 +41,8 @@ type Limits struct {
 	Nodes                  Count    `toml:"nodes"`
 	Offline                Size     `toml:"offline"`
 	Positions              Count    `toml:"positions"`
+	PayloadDepth           Count    `toml:"payload_depth"`
+	PayloadElements        Count    `toml:"payload_elements"`
 }
 
 // Limit is one limit as it is in force.
@@ -79,7 +82,7 @@ type setting interface {
 	apply(into any)
 }
 
-func (l *Limits) bind(r *router.Limits) []binding {
+func (l *Limits) bind(r *router.Limits, c *codec.Limits) []binding {
 	return []binding{
 		{"handshake", &l.Handshake, &r.Handshake, "from accepting a connection to its being open", ofListener, "timeout (4), before the connection is open"},
 		{"keepalive", &l.Keepalive, &r.Keepalive, "silence after which a peer is pinged", ofClient, "nobody: the peer is asked for a sign of life"},
@@ -110,25 +113,38 @@ func (l *Limits) bind(r *router.Limits) []binding {
 		{"offline", &l.Offline, &r.OfflineBytes, "kept for the uplink while it is not connected", ofRouter, "the oldest events are lost, which is told when there is a connection again"},
 		{"nodes", &l.Nodes, &r.Nodes, "routers that one connection leads to", ofClient, "the connection ends, or is not let in: limit (12)"},
 		{"positions", &l.Positions, &r.GapMemory, "senders whose position is remembered after a connection was lost", ofRouter, "a gap in the events of the oldest of them is not told with a number"},
+		{"payload_depth", &l.PayloadDepth, &c.Depth, "depth of lists and maps in a payload that this router reads, at most 1000", ofRouter, "bad payload (9)"},
+		{"payload_elements", &l.PayloadElements, &c.Elements, "elements of one list or map in such a payload", ofRouter, "bad payload (9)"},
 	}
 }
 
 // Router returns the limits for a router; what was left out stays zero.
 func (l *Limits) Router() router.Limits {
-	var r router.Limits
-	for _, b := range l.bind(&r) {
+	r, _ := l.both()
+	return r
+}
+
+// Codec returns those of payloads, for codecs; what was left out stays zero.
+func (l *Limits) Codec() codec.Limits {
+	_, c := l.both()
+	return c
+}
+
+func (l *Limits) both() (r router.Limits, c codec.Limits) {
+	for _, b := range l.bind(&r, &c) {
 		if b.from.given() {
 			b.from.apply(b.into)
 		}
 	}
-	return r
+	return r, c
 }
 
 // Describe lists the limits that are in force.
 func (l *Limits) Describe() []Limit {
-	r := l.Router().WithDefaults()
+	r, c := l.both()
+	r, c = r.WithDefaults(), c.WithDefaults()
 	var all []Limit
-	for _, b := range l.bind(&r) {
+	for _, b := range l.bind(&r, &c) {
 		all = append(all, Limit{Key: b.key, Value: b.show(), Default: !b.from.given(), About: b.about, Scope: string(b.scope), Reached: b.then})
 	}
 	return all
@@ -152,9 +168,8 @@ func (b binding) show() string {
 }
 
 func (l *Limits) validate(k *checker) {
-	var r router.Limits
 	wrong := len(k.errs)
-	for _, b := range l.bind(&r) {
+	for _, b := range l.bind(&router.Limits{}, &codec.Limits{}) {
 		if b.from.given() {
 			k.check("limits."+b.key, b.from.problem())
 		}
@@ -165,7 +180,13 @@ func (l *Limits) validate(k *checker) {
 	if err := l.Router().Validate(); err != nil {
 		k.fail("limits", "%v", err)
 	}
+	if n := l.Codec().Depth; n > mostDepth {
+		k.fail("limits.payload_depth", "payload_depth: %d is more than %d: reading takes stack for each", n, mostDepth)
+	}
 }
+
+// mostDepth is what payload_depth may be.
+const mostDepth = 1000
 
 // positive refuses 0: to the router that means the default, to a reader of the
 // file it would mean "none" or "no limit".
@@ -190,7 +211,7 @@ func (c *Count) apply(into any) { *into.(*int) = c.N }
 
 func limitKeys() []string {
 	var keys []string
-	for _, b := range new(Limits).bind(&router.Limits{}) {
+	for _, b := range new(Limits).bind(&router.Limits{}, &codec.Limits{}) {
 		keys = append(keys, b.key)
 	}
 	return keys

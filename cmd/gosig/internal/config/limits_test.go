@@ -62,7 +62,6 @@ func limitTable() string {
 }
 
 func constantTable() string {
-	of := codec.Limits{}.WithDefaults()
 	var b strings.Builder
 	b.WriteString("| bound | value | what becomes of who is over it |\n|---|---|---|\n")
 	row := func(what string, n int, then string) { fmt.Fprintf(&b, "| %s | %d | %s |\n", what, n, then) }
@@ -70,8 +69,6 @@ func constantTable() string {
 	row("segments of a name or a pattern", sig.MaxNameSegments, "bad name (14)")
 	row("bytes of a reason or an error's text", wire.MaxText, "the connection ends: protocol (17)")
 	row("elements of a list in an envelope", wire.MaxList, "the connection ends: protocol (17)")
-	row("depth of lists and maps in a payload", of.Depth, "bad payload (9)")
-	row("elements of one list or map in a payload", of.Elements, "bad payload (9)")
 	return b.String()
 }
 
@@ -109,4 +106,21 @@ rate = 5
 	assert.Equal(t, router.Limits{Rate: 10, Burst: 11}, c.Special(0, &acl.Principal{ID: "plant/saw"}))
 	assert.Equal(t, router.Limits{Rate: 10, Burst: 11, Senders: 5, Connections: 7}, c.Special(1, &acl.Principal{ID: "other", Groups: []string{"sensor"}}))
 	assert.Equal(t, router.Limits{Rate: 12, Burst: 11, Keepalive: 30 * time.Second}, c.Special(-1, &acl.Principal{ID: "plant/press"}))
+}
+
+// TestPayloadLimits are for codecs, and for all of the router.
+func TestPayloadLimits(t *testing.T) {
+	c, err := Parse("f", []byte("[limits]\npayload_depth = 3\npayload_elements = 5\n[end]\n"))
+	require.NoError(t, err)
+	assert.Equal(t, codec.Limits{Depth: 3, Elements: 5}, c.Limits.Codec())
+	assert.Equal(t, router.Limits{}, c.Limits.Router())
+	assert.Equal(t, codec.Limits{}, new(Limits).Codec())
+	for text, want := range map[string]string{
+		"[limits]\npayload_depth = 0\n":                                              "f:2: limits.payload_depth: 0 is no limit",
+		"[limits]\npayload_depth = 1001\n":                                           "f:2: payload_depth: 1001 is more than 1000",
+		"[[listen]]\nurl = \"tcp://127.0.0.1:1\"\nlimits = {payload_elements = 2}\n": "payload_elements is a limit of the whole router",
+	} {
+		_, err := Parse("f", []byte(text+"[end]\n"))
+		assert.ErrorContains(t, err, want)
+	}
 }

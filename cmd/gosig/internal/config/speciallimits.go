@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/gosig/gosig/acl"
+	"github.com/gosig/gosig/codec"
 	"github.com/gosig/gosig/router"
 )
 
@@ -56,7 +57,7 @@ func (c *Config) validateSpecial(k *checker) {
 }
 
 func (l *Limits) given() (all []binding) {
-	for _, b := range l.bind(&router.Limits{}) {
+	for _, b := range l.bind(&router.Limits{}, &codec.Limits{}) {
 		if b.from.given() {
 			all = append(all, b)
 		}
