@@ -138,6 +138,9 @@ func (s *stage) during(name string) (events, requests quantiles, did string) {
 	s.pair.asked.take()
 	time.Sleep(*window)
 	events, requests = s.pair.events.take(), s.pair.asked.take()
+	if events.n == 0 || requests.n == 0 { // else nothing at all would look like no delay
+		s.t.Errorf("%q: %d events and %d answers in %v: the honest are held up for longer than was measured", name, events.n, requests.n, *window)
+	}
 	if all := strings.Fields(out.String()); len(all) > 0 {
 		did = all[len(all)-1]
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/gosig/gosig/e2e/child"
 )
 
 // checks are those of the router, and of its decoders, that a build with this tag
@@ -91,6 +93,7 @@ func campaign(t *testing.T, without string) (out []byte, ok bool) {
 	for _, tests := range []string{"^(TestSingleShots|TestBeforeTheDoor|TestForgedProofs|TestNobodyUnknown|TestManyOfOneIdentity|TestBait|TestRevoked)$", "^(TestDescriptorsExhausted|TestTrickle)$"} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+tests, "-test.failfast", "-test.timeout=2m", "-schemes=tcp,mem", "-honest=4")
 		cmd.Env = append(os.Environ(), "GOSIG_MISSING_CHECK="+without)
+		child.Bind(cmd)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			return out, false
