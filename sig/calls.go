@@ -210,10 +210,12 @@ func (c *calls[T]) owned(v T) error {
 	}
 	left, at, done := len(takes), 0, false // at is the place in those left
 	defer func() {
-		if !done {
-			c.broken(recover(), len(c.takes)-left+at, v)
+		if done {
+			c.slot.release()
+			return
 		}
-		c.slot.release()
+		defer c.slot.release() // also if one of those behind ends this goroutine
+		c.broken(recover(), len(c.takes)-left+at, v)
 	}()
 	ev.Data = v
 	for left >= 4 && !snap.stale.Load() {

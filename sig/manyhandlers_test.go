@@ -57,6 +57,36 @@ func TestAnyOfMany(t *testing.T) {
 	}
 }
 
+// TestTwoOfMany: one panics or ends its goroutine, and on its way out so does one
+// behind it. The others get the event, and all get the next one (P4).
+func TestTwoOfMany(t *testing.T) {
+	const handlers = 5
+	for name, first := range map[string]func(){"panics": func() { panic("I am out of order") }, "ends its goroutine": runtime.Goexit} {
+		t.Run("one "+name, func(t *testing.T) {
+			m := manyHandlers(t, handlers, func(m *many, at int) {
+				switch {
+				case m.left:
+				case at == 1:
+					first()
+				case at == 3:
+					m.left = true
+					runtime.Goexit()
+				}
+			})
+			ended := make(chan struct{}) // closed when the goroutine has ended
+			go func() {
+				defer close(ended)
+				_ = m.emit.Emit(1)
+			}()
+			<-ended
+			m.expect(t, func(int) bool { return true })
+			m.called = make([]int, handlers)
+			_ = m.emit.Emit(2)
+			m.expect(t, func(int) bool { return true })
+		})
+	}
+}
+
 // many are handlers of one event that do something when they are called.
 type many struct {
 	emit   *sig.Emitter[int]
