@@ -10,7 +10,9 @@ import (
 // each costs more than such a handler. A slow one delays nobody for long: a
 // patrol passes by in every inlineTick, and when it meets the same handler twice,
 // another goroutine reads on, workers get the requests that wait, and the one that
-// was the reader ends with its handler.
+// was the reader ends with its handler. Many that are not quite quick do not add up
+// either: when the patrol has met the same batch mostLooks times, workers get the
+// rest of it.
 //
 //	reader: receive [r1 r2 r3], run r1, run r2, run r3, write, receive ...
 //	slow:   receive [r1 r2 r3], run r1 ........................... end
@@ -30,6 +32,7 @@ type inline struct {
 	inside bool   // it runs a handler
 	runs   uint64 // handlers begun
 	seen   uint64 // of them, when the patrol last passed
+	looks  int    // of the patrol at this batch, while a handler ran
 	patrol *time.Timer
 	took   time.Duration // by a handler, on average
 	rest   int           // requests that workers get before the reader tries again
@@ -46,6 +49,8 @@ const (
 	// on several CPUs. One alone counts for at most four times that: the machine may
 	// have been busy with something else.
 	inlineQuick = 50 * time.Microsecond
+	// mostLooks is how often the patrol may meet one batch.
+	mostLooks = 4
 	// leastPause and mostPause bound inline.pause.
 	leastPause = 64
 	mostPause  = 16 << 10
@@ -126,6 +131,11 @@ func (in *inline) step(me uint64) (r *served, reads bool) {
 	if in.reader != me {
 		return nil, false
 	}
+	if in.looks >= mostLooks { // rate judges that
+		in.of.giveWorkers(in.jobs[in.next:])
+		clear(in.jobs[in.next:])
+		in.next = len(in.jobs)
+	}
 	if in.inside = in.next < len(in.jobs); !in.inside {
 		in.jobs, in.next = in.jobs[:0], 0
 		return nil, true
@@ -143,9 +153,10 @@ func (in *inline) rate(n int, took time.Duration) {
 	defer in.mu.Unlock()
 	in.ran += n
 	in.took += (min(took/time.Duration(n), 4*inlineQuick) - in.took) / 16
-	if in.took > inlineQuick {
+	if in.took > inlineQuick || in.looks >= mostLooks {
 		in.stopLocked()
 	}
+	in.looks = 0
 }
 
 // stopLocked leaves requests to the workers for a while. None is kept.
@@ -168,7 +179,9 @@ func (in *inline) look() {
 	case met && len(in.jobs) == 0:
 		in.on = false
 	default:
-		in.seen = in.runs
+		if in.seen = in.runs; in.inside {
+			in.looks++
+		}
 		in.patrol.Reset(inlineTick)
 	}
 }
@@ -178,7 +191,7 @@ func (in *inline) look() {
 func (in *inline) replaceLocked() {
 	s := in.of
 	in.reader++
-	in.inside = false
+	in.inside, in.looks = false, 0
 	waiting := in.jobs[in.next:]
 	in.jobs, in.next = nil, 0
 	in.stopLocked()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,8 @@ func newDesk(t *testing.T) *desk {
 		switch req.Data {
 		case "slow":
 			<-d.release
+		case "nap":
+			time.Sleep(900 * time.Microsecond)
 		case "exit":
 			runtime.Goexit()
 		}
@@ -99,6 +102,26 @@ func TestTheReaderAnswersQuickRequests(t *testing.T) {
 		require.Equal(t, map[uint64]string{74: "reader"}, d.answers(1), "and then the reader again")
 		close(d.release)
 		require.Equal(t, map[uint64]string{7: "reader"}, d.answers(1))
+		require.NoError(t, d.srv.Close())
+	})
+}
+
+// TestManyThatAreNotQuiteQuick come as one batch, and none of them is met twice by
+// the patrol: together they delay the connection for a few looks of it all the same
+// (P4, P8).
+func TestManyThatAreNotQuiteQuick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		d.ask("quick", "quick")
+		require.Equal(t, map[uint64]string{1: "worker", 2: "reader"}, d.answers(2))
+		begin := time.Now()
+		d.ask(slices.Repeat([]string{"nap"}, 100)...)
+		by := make(map[string]int)
+		for _, who := range d.answers(100) {
+			by[who]++
+		}
+		require.Less(t, time.Since(begin), 10*time.Millisecond, "one after the other would be 90 ms")
+		require.Greater(t, by["worker"], 90)
 		require.NoError(t, d.srv.Close())
 	})
 }

@@ -39,7 +39,7 @@ type writeBy uint8
 const (
 	byWriter writeBy = iota // a goroutine that gathers
 	byCaller                // the caller, if the line is quiet; it holds no lock of this package
-	byNobody                // the caller has more, and calls writeNow behind the last
+	byNobody                // the caller has more, and calls writeNow behind the last; a goroutine if it becomes much
 )
 
 // queue queues one envelope of at most size bytes that must not be dropped, if
@@ -64,6 +64,10 @@ func (s *session) queue(size int, by writeBy, envelope func([]byte) []byte) {
 		s.kickLocked()
 	case byCaller:
 		claimed = s.claimLocked()
+	case byNobody:
+		if s.out.bytes > claimMost { // it would not be the caller's in the end either
+			s.kickLocked()
+		}
 	}
 	l.mu.Unlock()
 	if claimed {
