@@ -259,6 +259,16 @@ func (h *inHand) take() [][]byte {
 	return frames
 }
 
+// expectDatagrams has them read from now on: the peer has said that it may send
+// some. What has come before waits in the carrier. An idle connection, of which
+// there may be many, does without the goroutine. It is for the reader.
+func (s *session) expectDatagrams() {
+	if s.datagrams != nil && !s.expecting {
+		s.expecting = true
+		s.writer.Go(s.readDatagrams) // ends with the connection
+	}
+}
+
 // readDatagrams takes in datagrams, between the batches of the reader, until the
 // connection ends.
 func (s *session) readDatagrams() {

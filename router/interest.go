@@ -83,6 +83,9 @@ func (s *session) onRoute(e *wire.Route) error {
 	}
 	err := s.stands(ir, e)
 	ir.period = e.Period
+	if e.Period != 0 {
+		s.expectDatagrams()
+	}
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -168,6 +169,7 @@ func newReceiver(t *testing.T) *receiver {
 	v.s, _ = r.open()
 	v.s.features |= allDatagrams
 	v.s.datagrams = v.a
+	v.s.expecting = true // the test reads them
 	return v
 }
 
@@ -254,6 +256,36 @@ func TestPeriodsOverAnyNetwork(t *testing.T) {
 		require.Equal(rt, emitted+1, next, "heard %v", v.heard)
 		r.close(s)
 	})
+}
+
+// TestDatagramsAreExpected from when the peer says that some may come. What came
+// before is not lost.
+func TestDatagramsAreExpected(t *testing.T) {
+	connect := wire.Connect{Sender: 1, Route: 0, Epoch: 1, Name: "tank", Events: []string{"e"}, Fresh: true}.Append(nil)
+	for name, frames := range map[string][][]byte{
+		"lossy":  {wire.Lossy{Events: []uint32{0}}.Append(nil), connect},
+		"period": {connect, wire.Route{Route: 0, Seq: 1, Period: 1}.Append(nil)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v := newReceiver(t)
+				v.s.expecting = false
+				e := wire.Numbered{Route: 0, Seq: 1, Payload: []byte("1")}
+				if name == "period" {
+					e.Period = 1
+				}
+				v.a.frames = append(v.a.frames, e.Append(nil))
+				for _, frame := range frames {
+					require.False(t, v.s.expecting, "a connection that gets none needs no goroutine for them")
+					v.s.reading = newBuffer(100)
+					require.NoError(t, v.s.takeIn(carrier.AppendFrame(nil, frame)))
+				}
+				synctest.Wait()
+				require.Equal(t, 1, v.count())
+				v.s.cancel(nil)
+			})
+		})
+	}
 }
 
 // TestPeriodIsTakenIn by what it says, and not by what is still under way.

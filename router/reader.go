@@ -19,9 +19,6 @@ import (
 // is for goroutines that read in the place of the first.
 func (s *session) beginReading(readers *sync.WaitGroup, ended func()) {
 	s.readers, s.ended = readers, ended
-	if s.datagrams != nil {
-		s.writer.Go(s.readDatagrams) // ends with the connection
-	}
 }
 
 // read takes in what the peer sends until the connection ends, or another

@@ -49,6 +49,9 @@ func (s *session) onConnect(e *wire.Connect) error {
 		ps.routes[i].lossy = true
 		ps.lossy = append(ps.lossy, sig.Name(e.Events[i]))
 	}
+	if len(lossy) > 0 {
+		s.expectDatagrams()
+	}
 	put(&s.senders, e.Sender, ps)
 	s.register(ps, s.handlersNext)
 	return nil
