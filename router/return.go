@@ -22,6 +22,7 @@ var ErrReturning = errors.New("returning to a better address")
 type found struct {
 	address string // "": none
 	server  wire.NodeID
+	other   bool // than the one that was left
 }
 
 // seekBetter looks, while the session lasts, for an address before the one in
@@ -52,7 +53,7 @@ func (r *ClientRouter) seek(s *session, before []string, every time.Duration) fo
 			}
 			r.log.Info("returning to a better address", "address", address, "from", s.describe())
 			if !r.over() && s.leave(r.opts.DialTimeout, "the client goes on by another address") {
-				return found{address, server}
+				return found{address, server, server != s.peerID}
 			}
 		}
 	}
@@ -91,7 +92,8 @@ func (r *ClientRouter) knock(ctx context.Context, address string) (wire.NodeID, 
 
 // connectBetter goes to the address that was found to answer, if one was; nil if
 // it has failed after all. A mesh of routers takes a moment to learn that this
-// one has left where it was: until then it sees a ring.
+// one has left where it was: until then it sees a ring, and the names of this
+// client's senders are taken, by themselves.
 func (r *ClientRouter) connectBetter() *session {
 	to := r.better
 	if to.address == "" {
@@ -100,6 +102,9 @@ func (r *ClientRouter) connectBetter() *session {
 	r.better = found{}
 	r.hasty++ // until it has lasted
 	r.servers[to.address] = to.server
+	if to.other && !sleep(r.ctx, settling) {
+		return nil
+	}
 	s, err := r.connect(to.address)
 	for try := 1; err != nil && sig.CodeOf(err) == sig.CodeRing && try <= ringTries && sleep(r.ctx, r.backoff(try)); try++ {
 		s, err = r.connect(to.address)
@@ -111,6 +116,10 @@ func (r *ClientRouter) connectBetter() *session {
 	r.returned = s
 	return s
 }
+
+// settling is how long a mesh of routers has to learn that a client has left one of
+// them before it comes to another.
+const settling = 100 * time.Millisecond
 
 // ringTries is how often a client that has moved takes a ring for old news.
 const ringTries = 4
