@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -47,6 +48,9 @@ func hello(features wire.Features) wire.Hello {
 func (w *world) knock(scheme string) (*stranger, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	conn, err := w.dial(ctx, scheme)
+	for try := 1; errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil && try < 3; try++ {
+		conn, err = w.dial(ctx, scheme) // a machine that is busy with the others of the campaign
+	}
 	if err != nil {
 		cancel()
 		return nil, err
