@@ -9,6 +9,8 @@ import (
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/gosig/gosig/carrier"
 )
 
 // Codes of the end of a connection.
@@ -48,6 +50,7 @@ type link struct {
 	endpoint *endpoint
 	sent     atomic.Bool // something that the peer should receive
 
+	first   [1]byte    // what is peeked at, of the reader alone
 	writing sync.Mutex // held by a Write, and to end the stream
 
 	mu      sync.Mutex
@@ -85,13 +88,28 @@ func (l *link) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
+	return n, l.readFailed(err)
+}
+
+// ReadLazily implements [stream.LazyReader].
+func (l *link) ReadLazily(from carrier.BufferSource) (buf []byte, n int, err error) {
+	if _, err := l.stream.Peek(l.first[:]); err != nil {
+		return nil, 0, l.readFailed(err)
+	}
+	buf = from.Take()
+	buf = buf[:cap(buf)]
+	n, err = l.Read(buf)
+	return buf, n, err
+}
+
+func (l *link) readFailed(err error) error {
 	if l.closed() {
-		return n, net.ErrClosed
+		return net.ErrClosed
 	}
 	if err == io.EOF {
 		_ = l.conn.CloseWithError(codeClosed, "") // says that everything has come
 	}
-	return n, explain(err)
+	return explain(err)
 }
 
 // Write writes to the stream and returns when all but the last packet is under
