@@ -23,7 +23,7 @@ import (
 )
 
 var (
-	window = flag.Duration("window", 0, "how long to measure each time; 0: not at all")
+	window = flag.Duration("window", 0, "how long to measure each time; 0: so short that the figures mean nothing")
 	rounds = flag.Int("rounds", 3, "how often")
 	ready  = flag.String("gosig", "", "the binary to measure; default: it is built")
 	only   = flag.String("only", "", "attacks to measure, by commas; default all")
@@ -167,8 +167,8 @@ func median(all []float64) float64 {
 // TestFairness prints how the 99th percentile of an honest pair's events and
 // requests changes while another principal attacks the router.
 func TestFairness(t *testing.T) {
-	if *window == 0 {
-		t.Skip("a measurement: make fairness")
+	if *window == 0 { // no measurement, see make fairness: what it needs works, and nothing is lost
+		*window, *rounds, *limits = 200*time.Millisecond, 1, "operator"
 	}
 	gosig := *ready
 	if gosig == "" {

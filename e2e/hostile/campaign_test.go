@@ -21,9 +21,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // How much: small by default.
 var (
-	envelopes     = flag.Int("envelopes", 20_000, "how many malformed or ill-timed envelopes to send")
-	schemes       = flag.String("schemes", "tcp,tls,unix,quic,dtls,ws,wss,mem", "the carriers")
-	honestClients = flag.Int("honest", 20, "how many honest clients there are")
+	envelopes     = flag.Int("envelopes", usualEnvelopes, "how many malformed or ill-timed envelopes to send")
+	schemes       = flag.String("schemes", usualSchemes, "the carriers")
+	honestClients = flag.Int("honest", usualHonest, "how many honest clients there are")
 	seed          = flag.Uint64("seed", 1, "of what is sent")
 )
 
