@@ -200,10 +200,15 @@ func pieces() [][][]byte {
 	return [][][]byte{
 		{connect, piece(true, event[:1]...), piece(true, event[1:2]...), piece(false, event[2:]...)},
 		{connect, piece(true, event...), wire.AppendEvent(nil, 0, 1, []byte{2}), numbered(1, 1)},
-		{connect, piece(false, nobody...)}, {piece(true, period...)}, {piece(true, piece(false, 1)...)}, long,
+		{connect, piece(false, nobody...)},
+		{piece(true, period...)},
+		{piece(true, piece(false, 1)...)},
+		long,
 		{connect, period, numbered(3, 1), numbered(2, 1), numbered(4, 2), wire.Route{Route: 1, Seq: 9}.Append(nil), numbered(5, 1)},
 		{lossy, connect, numbered(2, 0), numbered(1, 0), numbered(1<<63, 0), numbered(1<<64-1, 0)},
-		{lossy, lossy}, {wire.Lossy{Events: []uint32{7}}.Append(nil), connect}, {connect, numbered(1, 0)},
+		{lossy, lossy},
+		{wire.Lossy{Events: []uint32{7}}.Append(nil), connect},
+		{connect, numbered(1, 0)},
 		{lossy, connect, piece(true, numbered(2, 0)[:2]...), numbered(1, 0), piece(false, numbered(2, 0)[2:]...)},
 	}
 }

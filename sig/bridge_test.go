@@ -50,6 +50,7 @@ func (p *fakePeer) SenderConnected(s *sig.Sender) bool {
 func (p *fakePeer) SenderDisconnected(s *sig.Sender, reason string) {
 	p.add("-%s %s", s.Name(), reason)
 }
+
 func (p *fakePeer) InterestAdded(x sig.Pattern, lossy bool) {
 	p.add("want %s%s", x, map[bool]string{true: " lossy"}[lossy])
 }
