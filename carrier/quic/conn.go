@@ -161,6 +161,14 @@ func (c *Conn) Receive(ctx context.Context, buf []byte) ([]byte, error) {
 	return c.Conn.Receive(ctx, buf)
 }
 
+// ReceiveLazily implements [carrier.LazyReceiver].
+func (c *Conn) ReceiveLazily(ctx context.Context, from carrier.BufferSource) ([]byte, error) {
+	if err := c.Handshake(ctx); err != nil {
+		return nil, err
+	}
+	return stream.Socket{Conn: c.Conn}.ReceiveLazily(ctx, from)
+}
+
 // Send completes the handshake, then sends.
 func (c *Conn) Send(ctx context.Context, batches ...[]byte) error {
 	if err := c.Handshake(ctx); err != nil {

@@ -93,6 +93,8 @@ func (l *link) Read(p []byte) (int, error) {
 
 // ReadLazily implements [stream.LazyReader].
 func (l *link) ReadLazily(from carrier.BufferSource) (buf []byte, n int, err error) {
+	from.Take()
+	from.Return() // the one of the read before may still be there
 	if _, err := l.stream.Peek(l.first[:]); err != nil {
 		return nil, 0, l.readFailed(err)
 	}
