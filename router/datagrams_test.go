@@ -212,6 +212,8 @@ func TestPanicWhileReadingDatagrams(t *testing.T) {
 	v.s.in = nil // as no peer can have it
 	var readers sync.WaitGroup
 	v.s.beginReading(&readers, func() {})
+	v.s.expecting = false
+	v.s.expectDatagrams()
 	<-v.s.ctx.Done()
 	require.ErrorContains(t, v.s.cause(), "panic: ")
 	require.ErrorIs(t, v.s.cause(), sig.ErrConnectionLost)
