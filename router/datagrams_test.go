@@ -210,8 +210,6 @@ func TestPanicWhileReadingDatagrams(t *testing.T) {
 	v := newReceiver(t)
 	v.a.frames = [][]byte{wire.Numbered{Route: 1, Seq: 1, Payload: []byte("1")}.Append(nil)}
 	v.s.in = nil // as no peer can have it
-	var readers sync.WaitGroup
-	v.s.beginReading(&readers, func() {})
 	v.s.expecting = false
 	v.s.expectDatagrams()
 	<-v.s.ctx.Done()
