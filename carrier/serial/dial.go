@@ -64,7 +64,7 @@ type client struct{}
 
 func (client) opened(*port, link.Peer) *conn { return nil } // it has one
 
-func (client) garbled(*port) {} // it is said when the time is over
+func (client) garbled(string) {} // it is said when the time is over
 
 func (client) refused(p *port, ev link.Event) {
 	if p.conn != nil {

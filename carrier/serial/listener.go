@@ -196,8 +196,8 @@ func (k *keeper) refused(p *port, ev link.Event) {
 }
 
 // garbled implements host.
-func (k *keeper) garbled(*port) {
-	k.complain(errors.New("bytes arrive but no frame is valid: check the baud rate"))
+func (k *keeper) garbled(found string) {
+	k.complain(errors.New(found))
 }
 
 // Accept implements [carrier.Listener].

@@ -57,8 +57,9 @@ type host interface {
 	opened(p *port, peer link.Peer) *conn
 	// refused is told that there is a peer with which no session is possible.
 	refused(p *port, ev link.Event)
-	// garbled is told that bytes come of which no frame is valid.
-	garbled(p *port)
+	// garbled is told that bytes come of which no frame is valid, and what they
+	// look like.
+	garbled(found string)
 }
 
 // linger is the time in which what a closed conn has sent is acknowledged.
@@ -74,6 +75,7 @@ const (
 	lingerQuiet  = 500 * time.Millisecond
 	forever      = time.Duration(1) << 62 // more than any deadline but none
 	garbledAfter = 1000                   // bytes without a valid frame
+	chattyAfter  = 10000                  // bytes of text: a device may say much while it starts
 	roomEnough   = 128                    // bytes for which a Send is woken, or less in a small buffer
 )
 
@@ -196,9 +198,9 @@ func (p *port) input(b []byte) {
 		p.settle()
 		b = b[n:]
 	}
-	if s := p.m.Stats(); !p.garbled && s.FramesIn == 0 && s.BytesIn-s.Text > garbledAfter {
+	if s := p.m.Stats(); !p.garbled && s.FramesIn == 0 && (s.BytesIn-s.Text > garbledAfter || s.Text > chattyAfter) {
 		p.garbled = true
-		p.host.garbled(p)
+		p.host.garbled(p.found())
 	}
 	p.look(now)
 }

@@ -26,19 +26,23 @@ func (p *port) refusal(ev link.Event) string {
 // unanswered says what has come of an attempt to find the other end, and why it
 // was given up.
 func (c *conn) unanswered(why error) error {
-	s := c.port.m.Stats()
-	var found string
+	return fmt.Errorf("%s (%w)", c.port.found(), why)
+}
+
+// found says what it looks like that is on a line without a session.
+func (p *port) found() string {
+	s := p.m.Stats()
+	unended := p.m.Unended(nil)
+	text := s.Text + uint64(len(unended))
 	switch {
 	case s.Echoes > 0:
-		found = "what is sent comes back, as from a line that is looped: is the device there?"
+		return "what is sent comes back, as from a line that is looped: is the device there?"
 	case s.FramesIn > 0:
-		found = "frames of the link come, and no answer to ours: is the wire to the other end in place, and is somebody still there?"
-	case s.Text > 0 && s.BytesIn < 2*s.Text:
-		found = fmt.Sprintf("only text comes, such as %.60q: does the device speak gosig's link?", c.port.m.Text(nil))
+		return "frames of the link come, and no answer to ours: is the wire to the other end in place, and is somebody still there?"
+	case text > 0 && s.BytesIn < 2*text:
+		return fmt.Sprintf("only text comes, such as %.60q: the speed is right, but does the device speak gosig's link?", append(p.m.Text(nil), unended...))
 	case s.BytesIn > 0:
-		found = "bytes arrive but no frame is valid: check the baud rate"
-	default:
-		found = "nothing comes: is the device on, the cable right, and a gosig router or client at the other end?"
+		return "bytes arrive but no frame is valid: check the baud rate"
 	}
-	return fmt.Errorf("%s (%w)", found, why)
+	return "nothing comes: is the device on, the cable right, and a gosig router or client at the other end?"
 }

@@ -28,6 +28,8 @@ func TestUnanswered(t *testing.T) {
 		{"nothing", func(io.ReadWriter) {}, "nothing comes: is the device on"},
 		{"another speed", func(hub io.ReadWriter) { repeat(hub, []byte{0xf8, 0x00, 0x1e, 0x80, 0xe6, 0x78}) }, "bytes arrive but no frame is valid: check the baud rate"},
 		{"text", func(hub io.ReadWriter) { repeat(hub, []byte("\x00Login:\r\n\x00")) }, `only text comes, such as "Login:\r\n`},
+		{"text without zeros", func(hub io.ReadWriter) { repeat(hub, []byte("$GPGGA,123519,4807.038,N*47\r\n")) }, `only text comes, such as "$GPGGA`},
+		{"a little text", func(hub io.ReadWriter) { seldom(hub, []byte("ok\r\n> ")) }, `only text comes, such as "ok\r\n> `},
 		{"a loop", func(hub io.ReadWriter) { _, _ = io.Copy(hub, hub) }, "what is sent comes back"},
 		{"a broken wire", func(hub io.ReadWriter) { repeat(hub, syn(0, 1, 1, 2)) }, "no answer to ours: is the wire to the other end in place"},
 	} {
@@ -70,6 +72,16 @@ func beside(t *testing.T, port io.Closer, f func()) {
 		port.Close()
 		wg.Wait()
 	})
+}
+
+// seldom writes again and again until the port is closed.
+func seldom(w io.Writer, p []byte) {
+	for {
+		if _, err := w.Write(p); err != nil {
+			return
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
 }
 
 // repeat writes until the port is closed.
@@ -154,17 +166,28 @@ func TestSameRole(t *testing.T) {
 	})
 }
 
-// TestWrongSpeedIsLogged: a router says that what comes makes no sense, once.
-func TestWrongSpeedIsLogged(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := oneCable()
-		far, err := d.open(t.Context(), serial.Line{Path: devicePort})
-		require.NoError(t, err)
-		beside(t, far, func() { repeat(far, bytes.Repeat([]byte{0x55, 0xf8, 0}, 100)) })
-		listen(t, d.carrier(serial.Options{}), "serial://"+hubPort)
-		time.Sleep(time.Minute)
-		assert.Equal(t, 1, bytes.Count([]byte(d.logged()), []byte("bytes arrive but no frame is valid: check the baud rate")), d.logged())
-	})
+// TestStrangersOnALineAreLogged: whoever listens says once what comes that is no link.
+func TestStrangersOnALineAreLogged(t *testing.T) {
+	for _, row := range []struct {
+		name, says string
+		sends      []byte
+	}{
+		{"wrong speed", "bytes arrive but no frame is valid: check the baud rate", bytes.Repeat([]byte{0x55, 0xf8, 0}, 100)},
+		{"text", `only text comes, such as \"$GPGGA`, []byte("$GPGGA,123519,4807.038,N*47\r\n")},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := oneCable()
+				far, err := d.open(t.Context(), serial.Line{Path: devicePort})
+				require.NoError(t, err)
+				beside(t, far, func() { repeat(far, row.sends) })
+				listen(t, d.carrier(serial.Options{}), "serial://"+hubPort)
+				time.Sleep(time.Minute)
+				assert.Equal(t, 1, bytes.Count([]byte(d.logged()), []byte("level=WARN")), d.logged())
+				assert.Contains(t, d.logged(), row.says)
+			})
+		})
+	}
 }
 
 // TestHostile: a message without bytes is no frame, and ends the session.

@@ -26,11 +26,11 @@ func (m *Machine) Input(now time.Duration, p []byte) int {
 		rest := p[taken:]
 		end := bytes.IndexByte(rest, 0)
 		if end < 0 {
-			m.in.add(rest)
+			m.add(rest)
 			taken = len(p)
 			break
 		}
-		m.in.add(rest[:end])
+		m.add(rest[:end])
 		taken += end + 1
 		m.endOfFrame(now)
 	}
@@ -38,10 +38,20 @@ func (m *Machine) Input(now time.Duration, p []byte) int {
 	return taken
 }
 
-func (in *input) add(p []byte) {
-	if len(p) > cap(in.buf)-len(in.buf) {
+// add takes bytes without a zero. What is too long for a frame is none; of text,
+// which comes without zeros from a device that knows nothing of frames, each
+// bufferful is kept as such.
+func (m *Machine) add(p []byte) {
+	in := &m.in
+	for len(p) > cap(in.buf)-len(in.buf) {
 		in.overlong = true
-		p = p[:cap(in.buf)-len(in.buf)]
+		n := copy(in.buf[len(in.buf):cap(in.buf)], p)
+		in.buf = in.buf[:len(in.buf)+n]
+		if !in.stageText(in.buf) {
+			return
+		}
+		m.keepText(len(in.buf))
+		in.buf, p = in.buf[:0], p[n:]
 	}
 	in.buf = append(in.buf, p...)
 }
@@ -62,8 +72,7 @@ func (m *Machine) endOfFrame(now time.Duration) {
 		}
 	}
 	if text {
-		m.in.textSize = min(m.in.textSize+len(p), len(m.in.text))
-		m.stats.Text += uint64(len(p))
+		m.keepText(len(p))
 		return
 	}
 	if overlong {
@@ -90,6 +99,22 @@ func (in *input) stageText(p []byte) bool {
 	}
 	copy(in.text[in.textSize:], p)
 	return true
+}
+
+// keepText counts n bytes that have been staged as text.
+func (m *Machine) keepText(n int) {
+	m.in.textSize = min(m.in.textSize+n, len(m.in.text))
+	m.stats.Text += uint64(n)
+}
+
+// Unended appends to dst what has come since the last zero if it looks like text,
+// and returns the extended buffer. It may be the beginning of a frame; where no
+// frame has ever come, it is how a device shows that knows none.
+func (m *Machine) Unended(dst []byte) []byte {
+	if !m.in.stageText(m.in.buf) {
+		return dst
+	}
+	return append(dst, m.in.buf...)
 }
 
 // Text appends to dst the text that has come between frames, such as what a
