@@ -20,6 +20,9 @@ import (
 // take what is still on its way.
 const goodbye = 10 * time.Second
 
+// farewell is how long a command that waits for nothing more takes to say goodbye.
+const farewell = 200 * time.Millisecond
+
 // slowest is the longest pause between two attempts to connect: somebody is
 // watching.
 const slowest = 5 * time.Second
@@ -121,10 +124,13 @@ func (c *client) ready(ctx context.Context) error {
 	return c.reg.Sync(ctx)
 }
 
-// close ends without waiting.
+// close says goodbye, so that the router does not log that a client was lost, and
+// ends; it does not wait for long.
 func (c *client) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
 	c.watch.end()
-	_ = c.cr.Close() // nothing is left that could go wrong
+	_ = c.cr.Shutdown(ctx) // the command has what it wanted
 	_ = c.reg.Close()
 }
 
