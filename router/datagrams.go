@@ -161,6 +161,7 @@ func (s *session) tailLocked(or *outRoute, seq uint64) {
 
 // tellIdle says where the routes stand that have fallen idle.
 func (s *session) tellIdle() {
+	defer s.contain()
 	l := s.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -192,12 +193,20 @@ func (s *session) tellTailsLocked(t wire.Type) {
 	}
 }
 
-// tellTails is tellTailsLocked for an envelope that is queued apart.
-func (s *session) tellTails(t wire.Type) {
+// tellBeforeLocked says what an envelope vouches for that is about to be queued.
+func (s *session) tellBeforeLocked(t wire.Type) {
+	s.tellTailsLocked(t)
+	if t == wire.TypeSync || t == wire.TypeSynced {
+		s.sayWantsLocked()
+	}
+}
+
+// tellBefore is tellBeforeLocked for an envelope that is queued apart.
+func (s *session) tellBefore(t wire.Type) {
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
 	if s.link.sess == s {
-		s.tellTailsLocked(t)
+		s.tellBeforeLocked(t)
 	}
 }
 

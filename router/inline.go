@@ -170,6 +170,7 @@ func (in *inline) stopLocked() {
 
 // look is the patrol.
 func (in *inline) look() {
+	defer in.of.contain()
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	switch met := in.runs == in.seen; {

@@ -38,6 +38,7 @@ type inBatch struct {
 	bytes int  // what it counts against the bound
 	next  int  // the first item not yet delivered
 	own   bool // payloads that had to be kept have memory of their own
+	stuck int  // what next was behind a panic, and one; 0: there was none
 }
 
 var inBatches = sync.Pool{New: func() any { return new(inBatch) }}
@@ -71,6 +72,7 @@ type inQueue struct {
 	run    func(*inBatch)  // delivers a batch's items from next on, then recycles it
 	flood  func(tasks int) // more tasks wait than maxTasks
 	onLoss func(n uint64)
+	broken func(p any) // something has panicked
 	bound  int
 	tasks  atomic.Int64 // waiting; nothing drops them
 	// maxTasks is how many may wait: a peer that connects and disconnects
@@ -149,9 +151,17 @@ func (q *inQueue) take() *inBatch {
 func (q *inQueue) drain() { q.from(nil) }
 
 // from delivers b, then what waits. A handler that ends its goroutine, as
-// t.FailNow does, ends this one: another goes on with what is left of the batch.
+// t.FailNow does, ends this one: another goes on with what is left of the batch. So
+// it does behind a panic, which is none of a handler's, and has ended the connection.
 func (q *inQueue) from(b *inBatch) {
 	defer func() {
+		if p := recover(); p != nil {
+			q.broken(p)
+			if b.stuck == b.next+1 { // it has happened there before
+				b.next++
+			}
+			b.stuck = b.next + 1
+		}
 		if b != nil {
 			q.group.Go(func() { q.from(b) })
 		}

@@ -41,6 +41,7 @@ func (k *keepalive) stop() { k.timer.Stop() }
 
 func (k *keepalive) look() {
 	s := k.sess
+	defer s.contain()
 	lim := s.link.limits
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()

@@ -84,7 +84,7 @@ func newLink(n *node, role wire.Role, limits *Limits, codecs []codec.Codec, log 
 	}
 	l.inbound = inQueue{
 		run: l.deliver, group: &l.group,
-		onLoss: l.lostInbound, flood: l.flooded,
+		onLoss: l.lostInbound, flood: l.flooded, broken: l.broken,
 	}
 	l.restrict(limits)
 	return l
@@ -309,13 +309,6 @@ func (l *link) Wanted(rt *sig.Route, on, lossy bool) {
 	}
 }
 
-// wantLocked tells a client what is wanted of one of its routes.
-func (s *session) wantLocked(ir *inRoute) {
-	s.controlLocked(wire.Want{
-		Route: ir.number, On: ir.wish.on, Lossy: ir.wish.lossy && s.features&wire.FeatureLossyInterest != 0, Turn: ir.turn,
-	}.Append(nil))
-}
-
 // Target returns what takes the route's events to the peer.
 func (l *link) Target(rt *sig.Route) sig.Target {
 	l.mu.Lock()
@@ -341,8 +334,10 @@ func (l *link) Detached(rt *sig.Route) {
 		return
 	}
 	or := a.routes[rt.Index()]
-	or.endLocked()                                         // held-back events under way keep their places: the peer still returns them
-	l.node.group.Go(func() { settleAll([]*outRoute{or}) }) // ends at once: settling needs other links' locks
+	or.endLocked()         // held-back events under way keep their places: the peer still returns them
+	if len(or.sizes) > 0 { // else nobody waits for it
+		l.node.group.Go(func() { settleAll([]*outRoute{or}) }) // ends at once: settling needs other links' locks
+	}
 }
 
 // send sends a control frame on s if that is still the connection, or is being

@@ -34,8 +34,9 @@ type segment struct {
 // their place; control frames and held-back events always stay.
 type outQueue struct {
 	segs  []segment
-	bytes int // the lane's included
-	plain int // the same
+	bytes int    // the lane's included
+	taken uint64 // bytes that were taken to be written so far; what is shed is not among them
+	plain int    // the same
 
 	pieces  bool // the peer takes large frames in pieces
 	cuts    bool // there may be some: takeCut
@@ -50,6 +51,9 @@ func (q *outQueue) control(frame []byte) {
 	s.buf = carrier.AppendFrame(s.buf, frame)
 	q.bytes += len(frame) + carrier.FrameOverhead
 }
+
+// empty reports whether everything has been taken.
+func (q *outQueue) empty() bool { return len(q.segs) == 0 && q.lane == nil }
 
 // first puts one frame before all others: it is about the connection, not about
 // anything that is queued.

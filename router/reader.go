@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -71,16 +70,6 @@ func (s *session) readOn() (over bool) {
 			s.readers.Go(s.read) // ends as this one does
 			return false
 		}
-	}
-}
-
-// contain is deferred by what takes in a peer's bytes: a panic there is ours, not a
-// handler's, and costs this connection only.
-func (s *session) contain() {
-	if p := recover(); p != nil {
-		s.link.stats.panics.Add(1)
-		s.link.log.Error("panic in a reader; connection ended", "peer", s.describe(), "panic", p, "stack", string(debug.Stack()))
-		s.fail(fmt.Errorf("panic: %v", p))
 	}
 }
 

@@ -156,6 +156,7 @@ func (s *session) adoptRoutes(ps *peerSender) {
 			lossy = append(lossy, ir)
 		}
 		delete(l.early, rt)
+		delete(s.said, ir) // CONNECTED says anew what is wanted
 		ir.rt.Store(rt)
 	}
 	if l.role == wire.RoleServer && l.sess == s {

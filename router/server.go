@@ -207,7 +207,7 @@ func (r *ServerRouter) Serve(ctx context.Context, l carrier.Listener) error {
 func (r *ServerRouter) connection(conn carrier.Conn, ip string, from *entrance) {
 	l := newLink(r.node, wire.RoleServer, from.limits, r.codecs, r.log, &r.stats)
 	l.desk = r.desk
-	s, sc, err := r.welcome(l, conn, from)
+	s, sc, err := r.greet(l, conn, from)
 	if err != nil {
 		r.stats.handshakesFailed.Add(1)
 		r.log.Info("handshake failed", "listener", from.listener, "peer", conn.RemoteAddr(), "error", err)
@@ -299,9 +299,7 @@ func (r *ServerRouter) welcome(l *link, conn carrier.Conn, from *entrance) (*ses
 		err = r.answer(ctx, l, s, sc, hello.Limits.MaxFrame)
 	}
 	if err != nil {
-		r.node.removeLink(l)
-		r.node.depart(l)
-		r.dropConn(l, sc)
+		r.forget(l)
 		s.closing.Store(true) // by abort, which has a last word to say
 		return nil, nil, err
 	}

@@ -175,9 +175,7 @@ func (s *session) onSync(e *wire.Sync) error {
 	l := s.link
 	others := slices.DeleteFunc(l.node.restless.list(), func(other *link) bool { return other == l || other.rests() })
 	if len(others) == 0 {
-		if s.datagrams != nil {
-			s.tellTails(wire.TypeSynced)
-		}
+		s.tellBefore(wire.TypeSynced)
 		s.queue(syncedSize, byCaller, wire.Synced{ID: e.ID}.Append)
 		return nil
 	}

@@ -24,9 +24,9 @@ import (
 
 // controlLocked queues a frame that must not be dropped.
 func (s *session) controlLocked(frame []byte) {
-	if len(s.tails) > 0 {
+	if len(s.tails)+len(s.said) > 0 {
 		t, _ := wire.TypeOf(frame)
-		s.tellTailsLocked(t)
+		s.tellBeforeLocked(t)
 	}
 	s.out.control(frame)
 	s.boundLocked()
@@ -155,8 +155,9 @@ func (s *session) claimLocked() bool {
 	}
 	s.writing = true
 	s.writer.Add(1) // until writeClaimed returns
-	s.takes++
+	before := s.out.bytes
 	s.segs = s.out.take(s.segs[:0], claimMost)
+	s.tookLocked(before - s.out.bytes)
 	return true
 }
 
@@ -165,6 +166,7 @@ func (s *session) claimLocked() bool {
 // business of a writer goroutine.
 func (s *session) writeClaimed() {
 	defer s.writer.Done()
+	defer s.contain()
 	batch := s.segs[0].buf
 	n, err := s.direct.TrySend(batch)
 	s.link.traffic.bytesOut.Add(uint64(n))
@@ -197,6 +199,7 @@ const (
 // write sends what waits until nothing does. While it writes, more gathers:
 // batches grow with the load and without timers.
 func (s *session) write() {
+	defer s.contain()
 	for len(s.batches) > 0 || s.next(s.chunk) {
 		size := 0
 		for _, b := range s.batches {
@@ -223,12 +226,13 @@ func (s *session) next(chunk int) bool {
 	runtime.Gosched() // those who are about to queue something get into this write
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
-	s.takes++
+	before := s.out.bytes
 	if s.out.cuts {
 		s.nextCutLocked(chunk)
 	} else {
 		s.segs, s.wroteCut = s.out.take(s.segs[:0], chunk), 0
 	}
+	s.tookLocked(before - s.out.bytes)
 	s.settleLocked()
 	for _, seg := range s.segs {
 		s.batches = append(s.batches, seg.buf)
@@ -238,6 +242,15 @@ func (s *session) next(chunk int) bool {
 		return false
 	}
 	return true
+}
+
+// tookLocked notes that so many bytes were taken from the queue to be written.
+func (s *session) tookLocked(bytes int) {
+	s.takes++
+	if bytes > 0 {
+		s.out.taken += uint64(bytes)
+		s.wantsTakenLocked()
+	}
 }
 
 // nextCutLocked takes what waits where something may have to be cut. A medium that
@@ -313,6 +326,9 @@ func firstChunk(rate int) int {
 
 func (s *session) stopWritingLocked() {
 	s.writing, s.wrote = false, time.Now()
+	if s.out.empty() {
+		s.said = nil // all of it
+	}
 	if s.idle != nil {
 		close(s.idle)
 		s.idle = nil
