@@ -49,6 +49,7 @@ var checks = []string{
 	"revoked patterns",
 	"revoked requests",
 	"withdrawn proof",
+	"asked later",
 	"fragments without the feature",
 	"what is cut",
 	"pieces of a frame",

@@ -153,6 +153,7 @@ func TestNobodyUnknown(t *testing.T) {
 	schemes := []string{"tcp", "mem"}
 	w := prepareWorld(t, 4, schemes...)
 	w.listenHere(false)
+	w.askedLater()
 	w.settle()
 	for _, scheme := range schemes {
 		for _, features := range []wire.Features{0, wire.FeatureHeld} {
@@ -171,6 +172,29 @@ func TestNobodyUnknown(t *testing.T) {
 		}
 	}
 	w.end()
+}
+
+// askedLater: who came in while nobody was asked for a proof does not stay when that
+// changes.
+func (w *world) askedLater() {
+	t := w.t
+	w.srv.SetAuthenticator(nil)
+	var in []*stranger
+	for _, scheme := range w.schemes {
+		s, err := w.knock(scheme)
+		require.NoError(t, err)
+		s.send(hello(0))
+		require.False(t, s.hear().ended, "by %s: nobody asks", scheme)
+		in = append(in, s)
+	}
+	w.srv.SetAuthenticator(w.people.store(t))
+	for _, s := range in {
+		s.send(wire.Ping{Nonce: marker}) // answered, if it may stay
+		a := s.hear()
+		assert.True(t, a.ended, "it is still connected")
+		assert.Equal(t, sig.CodeDenied, sig.Code(a.code), a.reason)
+		s.leave()
+	}
 }
 
 // TestManyOfOneIdentity: connections are counted by who has them, not by where they
