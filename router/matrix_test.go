@@ -155,7 +155,9 @@ func gateGuarded(t *testing.T, setup routertest.Setup) {
 		assert.Equal(t, "by key", p.ID)
 	}
 	require.Eventually(t, func() bool { return len(g.srv.Clients()) == 0 }, 10*time.Second, time.Millisecond)
-	assert.EqualValues(t, g.srv.Stats().AuthFailures, len(g.log.of(router.AuditAuthFailed)))
+	require.Eventually(t, func() bool { // the audit is told behind
+		return g.srv.Stats().AuthFailures == uint64(len(g.log.of(router.AuditAuthFailed)))
+	}, 10*time.Second, time.Millisecond)
 }
 
 // TestRelayedProof: a router that a client trusts, and that is not what it seems,

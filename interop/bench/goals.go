@@ -74,6 +74,15 @@ var goals = map[string]report.Goal{
 	"carriers-dtls-1KiB-1to1-vs-floor":        atLeast(0.7),
 	"carriers-ws-128B-1to1-vs-gosigtcp":       atLeast(0.6),
 
+	"policy-16B-1to1-vs-gosigrules":              atMost(1.05),
+	"policy-16B-1to10-vs-gosigrules":             atMost(1.05),
+	"policy-1KiB-1to1-vs-gosigrules":             atMost(1.05),
+	"policy-1KiB-1to10-vs-gosigrules":            atMost(1.05),
+	"policy-16B-1to1-server-cpu-vs-gosigrules":   atLeast(0.95),
+	"policy-16B-1to10-server-cpu-vs-gosigrules":  atLeast(0.95),
+	"policy-1KiB-1to1-server-cpu-vs-gosigrules":  atLeast(0.95),
+	"policy-1KiB-1to10-server-cpu-vs-gosigrules": atLeast(0.95),
+
 	"slow-1of100-p99": atMost(1.5),
 
 	"steady-128B-rss-growth":  atMost(1.1),
@@ -156,11 +165,12 @@ func comparisons(list []scenario) []report.Comparison {
 }
 
 // against compares one figure with all others of a scenario; CPU time only with
-// the fastest.
+// the fastest, and with itself under a policy.
 func against(s scenario, figure, label string) []report.Comparison {
 	var list []report.Comparison
 	for _, other := range s.systems {
-		if other != ours && (figure != load.ServerCPU && figure != load.LoadCPU || slices.Contains(fastest, other)) {
+		cpu := figure == load.ServerCPU || figure == load.LoadCPU
+		if other != ours && (!cpu || slices.Contains(fastest, other) || slices.Contains(ruled, other)) {
 			list = append(list, report.Comparison{
 				Name: s.name + label + "-vs-" + other, Scenario: s.name, System: ours, AgainstSystem: other, Figure: figure,
 			})

@@ -28,8 +28,9 @@ var (
 	brokers = []string{"gosig", "nats", "floor", "mangos", "mochi", "nexus"}
 	fastest = []string{"gosig", "nats", "floor"}
 	callees = []string{"gosig", "nats", "floor", "floorecho", "grpc", "grpcstream", "netrpc", "mangos", "nexus"}
-	beside  = []string{"gosig", "floor"}    // the same frames over the bare medium
-	itself  = []string{"gosig", "gosigtcp"} // gosig over its own tcp
+	beside  = []string{"gosig", "floor"}      // the same frames over the bare medium
+	itself  = []string{"gosig", "gosigtcp"}   // gosig over its own tcp
+	ruled   = []string{"gosig", "gosigrules"} // gosig under a policy
 	idlers  = []string{"gosig", "nats", "floor", "mangos", "mochi", "nexus"}
 )
 
@@ -124,6 +125,7 @@ func scenarios() []scenario {
 		steadily(),
 	)
 	all = append(all, carriers()...)
+	all = append(all, underRules()...)
 	for _, row := range inproc.Rows() {
 		all = append(all, scenario{name: inprocPrefix + row.Name, systems: row.Systems, inproc: true})
 	}
@@ -151,6 +153,20 @@ func carriers() []scenario {
 	}
 	add(peer.OverDTLS, beside, requests(1))
 	add(peer.OverWS, itself, flow(128))
+	return all
+}
+
+// underRules lists what a policy of 1,000 rules costs: nothing, if decisions are
+// made once for a route and not for each event.
+func underRules() (all []scenario) {
+	for _, subscribers := range []int{1, 10} {
+		for _, size := range []int{16, 1 << 10} {
+			for _, s := range pubSub(false, size, 1, subscribers, ruled) {
+				s.name, s.systems, s.asked = "policy-"+strings.TrimPrefix(s.name, "pubsub-"), ruled, true
+				all = append(all, s)
+			}
+		}
+	}
 	return all
 }
 

@@ -23,7 +23,8 @@ import (
 // gosig is this project: typed emitters and subscriptions over a router, with
 // the default of every option. The codec is raw, since payloads are bytes here.
 type gosig struct {
-	tcp bool // whatever the environment says
+	tcp   bool // whatever the environment says
+	rules bool // the server is under a policy of 1,000 rules
 }
 
 const (
@@ -37,9 +38,15 @@ const patience = 20 * time.Second
 func (g gosig) Serve(env Env) (string, io.Closer, error) {
 	reg := sig.New(nil)
 	c, scheme := g.carrier(env, true)
-	srv, err := router.NewServerRouter(reg, &router.ServerOptions{
-		Carriers: []carrier.Carrier{c}, Codecs: []codec.Codec{raw.New()}, Logger: warnings(),
-	})
+	opts := &router.ServerOptions{Carriers: []carrier.Carrier{c}, Codecs: []codec.Codec{raw.New()}, Logger: warnings()}
+	if g.rules {
+		policy, err := thousandRules().Compile()
+		if err != nil {
+			return "", nil, err
+		}
+		opts.Access.Authorizer = policy
+	}
+	srv, err := router.NewServerRouter(reg, opts)
 	if err != nil {
 		return "", nil, err
 	}

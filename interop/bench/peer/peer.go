@@ -108,6 +108,7 @@ func sameCall(callers int, c Call) []Call {
 var systems = map[string]System{
 	"gosig":      gosig{},
 	"gosigtcp":   gosig{tcp: true},
+	"gosigrules": gosig{rules: true},
 	"nats":       natsSystem{},
 	"mochi":      mochi{},
 	"nexus":      nexus{},
