@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -242,13 +243,12 @@ func (l *listener) Close() error {
 	l.closed = true
 	waiting := l.waiting
 	l.waiting = nil
-	var keepers []*keeper
-	for _, k := range l.keepers {
-		keepers = append(keepers, k)
-	}
 	l.mu.Unlock()
 	l.end()
-	l.wg.Wait()
+	l.wg.Wait() // from now on there are no new keepers
+	l.mu.Lock()
+	keepers := slices.Collect(maps.Values(l.keepers))
+	l.mu.Unlock()
 	var closing sync.WaitGroup
 	for _, c := range waiting {
 		closing.Go(func() { _ = c.Close() }) // ends soon, see Conn

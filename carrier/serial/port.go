@@ -125,6 +125,7 @@ func (p *port) finish(err error) {
 		err = net.ErrClosed
 	}
 	if p.conn != nil {
+		p.take(true)
 		p.endConn(err)
 	}
 	close(p.over)
@@ -216,7 +217,7 @@ func (p *port) look(now time.Duration) {
 // settle takes out of the link what it has for this side.
 func (p *port) settle() {
 	for {
-		p.take(false)
+		p.take(p.m.Waits()) // with an event that tells of the end goes what is still there
 		p.takeDatagrams()
 		ev, ok := p.m.Event()
 		if !ok {
@@ -236,7 +237,7 @@ func (p *port) settle() {
 	}
 }
 
-// take fills the inbox of the conn. With all it takes everything, since the rest
+// take fills the inbox of the conn. With all it takes everything, since what is left
 // would be lost.
 func (p *port) take(all bool) {
 	c := p.conn
@@ -267,7 +268,6 @@ func (p *port) handle(ev link.Event) {
 		}
 	case link.Lost:
 		if p.conn != nil {
-			p.take(true)
 			p.endConn(p.conn.lost(ev.Reason))
 		}
 	case link.Refused:

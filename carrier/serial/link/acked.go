@@ -99,7 +99,9 @@ func (s *sender) expire(now time.Duration) bool {
 	if s.outstanding() == 0 {
 		return false
 	}
-	s.miss(s.at(s.una))
+	f := s.at(s.una)
+	f.arrived = false // a peer that said it was there, and expects it now, has taken that back
+	s.miss(f)
 	return true
 }
 

@@ -126,4 +126,7 @@ func (m *Machine) Event() (Event, bool) {
 	return m.event, true
 }
 
+// Waits reports whether there is an event to be taken.
+func (m *Machine) Waits() bool { return m.hasEvent }
+
 func (m *Machine) raise(ev Event) { m.event, m.hasEvent = ev, true }
