@@ -67,7 +67,7 @@ type Options struct {
 	// when its context has ended.
 	Open Opener
 
-	// Baud is the speed in bits a second; default 115200.
+	// Baud is the speed in bits a second, 1200 at least; default 115200.
 	Baud int
 	// Parity is none, odd or even; default: none.
 	Parity Parity

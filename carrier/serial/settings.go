@@ -22,6 +22,10 @@ type Line struct {
 	StopBits int // 1 or 2
 }
 
+// leastBaud is the lowest speed that is taken: at a lower one a router's handshake lasts
+// longer than either side waits.
+const leastBaud = 1200
+
 // Parity of a byte on the line.
 type Parity string
 
@@ -60,7 +64,7 @@ func scheme() carrier.SchemeInfo {
 		Protects: "nothing, but for damage: CRC-32, and sent again",
 		Proves:   "path of the port",
 		Params: []carrier.Param{
-			{Name: "baud", Use: both, Meaning: "bits a second; default 115200"},
+			{Name: "baud", Use: both, Meaning: "bits a second, 1200 at least; default 115200"},
 			{Name: "parity", Use: both, Meaning: "none, odd or even; default none"},
 			{Name: "stop", Use: both, Meaning: "stop bits, 1 or 2; default 1"},
 			{Name: "pace", Use: both, Meaning: "line: no faster than the line takes bytes; off: for ports that have no speed, such as USB CDC-ACM; default line"},
@@ -96,7 +100,7 @@ func (c *Carrier) settings(addr *url.URL, side carrier.Use) (*settings, error) {
 		keepalive: o.Keepalive, patience: o.HandshakeTimeout,
 	}
 	p := params{query: query}
-	p.number("baud", &s.line.Baud, 50, 20_000_000)
+	p.number("baud", &s.line.Baud, leastBaud, 20_000_000)
 	p.word("parity", (*string)(&s.line.Parity), string(None), string(Odd), string(Even))
 	p.number("stop", &s.line.StopBits, 1, 2)
 	p.number("mtu", &s.mtu, 32, 4096)

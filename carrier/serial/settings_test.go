@@ -37,8 +37,9 @@ func TestAddresses(t *testing.T) {
 	}
 	for _, row := range []struct{ addr, says string }{
 		{"serial:///dev/ttyUSB0?baudrate=9600", `unknown parameter "baudrate"; serial:// knows baud, parity`},
-		{"serial:///dev/ttyUSB0?baud=fast", "parameter baud=fast: want a number from 50 to 20000000"},
+		{"serial:///dev/ttyUSB0?baud=fast", "parameter baud=fast: want a number from 1200 to 20000000"},
 		{"serial:///dev/ttyUSB0?baud=0", "want a number"},
+		{"serial:///dev/ttyUSB0?baud=300", "want a number"},
 		{"serial:///dev/ttyUSB0?parity=mark", "want one of none, odd, even"},
 		{"serial:///dev/ttyUSB0?stop=3", "want a number from 1 to 2"},
 		{"serial:///dev/ttyUSB0?mtu=31", "want a number from 32 to 4096"},

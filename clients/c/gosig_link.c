@@ -294,7 +294,7 @@ static void tick(gosig_link *l)
 	}
 	if (idle)
 		s->progress = l->now;
-	if (passed(l, s->progress, STUCK_AFTER)) {
+	if (passed(l, s->progress, STUCK_AFTER + 8 * l->frame_time)) {
 		gosig_link_reset(l, GOSIG_LINK_STUCK);
 		return;
 	}

@@ -85,6 +85,23 @@ func TestManyFrames(t *testing.T) {
 	t.Logf("%v of line time\n%v\n%v", w.now, w.a, w.b)
 }
 
+// TestSlowestLine: at a speed at which a frame takes seconds, a peer that sends one is
+// not taken for silent, nor for one that acknowledges nothing.
+func TestSlowestLine(t *testing.T) {
+	const slow = 300
+	w := newWorld(t, link.Options{Baud: slow}, link.Options{Baud: slow, Window: 1}, linesim.Damage{BitErrors: 3e-5}, 1)
+	w.a.baud, w.b.baud = slow, slow
+	w.a.size, w.b.size = always(600), always(200)
+	w.run(3*time.Hour, nil)
+	for _, n := range []*node{w.a, w.b} {
+		assert.EqualValues(t, 1, n.m.Stats().Sessions, n)
+		assert.Greater(t, n.gotBytes, 3*3600*slow/10/2, "half of what the line carries, %v", n)
+		assert.NotZero(t, n.m.Stats().Damaged, n)
+	}
+	peer, _ := w.a.m.Open()
+	assert.Greater(t, peer.Keepalive, 17*time.Second, "two frames of 257 bytes")
+}
+
 // TestTail: the last message arrives though nothing comes after it that would
 // show a loss, and soon.
 func TestTail(t *testing.T) {

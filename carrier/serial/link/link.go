@@ -64,6 +64,8 @@ type Options struct {
 	// Keepalive is the silence after which the peer is asked for a sign of
 	// life; after 3.5 times as long the session is lost. Both ends use the
 	// longer of their two. By default 1 s; 50 ms to 60 s, in milliseconds.
+	// Where Baud is known it is at least what two of the longest frames take,
+	// since nothing is heard of the peer while it sends one.
 	Keepalive time.Duration
 
 	version, minVersion byte // of the link; for tests of negotiation
@@ -99,6 +101,9 @@ const (
 	ackUnpaced   = 90 * time.Millisecond  // more of it where the line's speed is not known
 	maxRetryWait = 1600 * time.Millisecond
 	stuckAfter   = 30 * time.Second // the peer speaks, and acknowledges nothing
+	stuckFrames  = 8                // and so many of the longest frames, for a slow line
+
+	maxKeepalive = time.Minute
 )
 
 // Machine is one end of a line; see the package's comment for how to drive it.
@@ -128,6 +133,7 @@ func New(options *Options) *Machine {
 	}
 	m.opt.fill()
 	m.in.init(m.opt.MTU)
+	m.opt.Keepalive = max(m.opt.Keepalive, min(2*m.wireTime(m.in.longest()), maxKeepalive))
 	m.tx.init(&m.opt)
 	m.rx.init(&m.opt)
 	m.dg.init(&m.opt)
@@ -142,7 +148,7 @@ func (o *Options) fill() {
 	orElse(&o.Window, maxWindow, 1, maxWindow, "Window")
 	orElse(&o.TxBuffer, max(o.Window*o.MTU, o.MTU+maxLengthLen), o.MTU, 1<<28, "TxBuffer")
 	orElse(&o.MaxMessage, 1<<16, 1, maxMessage, "MaxMessage")
-	orElse(&o.Keepalive, time.Second, 50*time.Millisecond, time.Minute, "Keepalive")
+	orElse(&o.Keepalive, time.Second, 50*time.Millisecond, maxKeepalive, "Keepalive")
 	orElse(&o.version, Version, 1, 255, "version")
 	orElse(&o.minVersion, 1, 1, o.version, "minVersion")
 	if o.Baud < 0 || o.Ahead < 0 || o.Role > RoleListen {

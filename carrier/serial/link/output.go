@@ -220,7 +220,7 @@ func (m *Machine) stuckAt() time.Duration {
 	if m.tx.outstanding() == 0 {
 		return never
 	}
-	return m.tx.progress + stuckAfter
+	return m.tx.progress + stuckAfter + stuckFrames*m.wireTime(m.in.longest())
 }
 
 // expiresAt returns until when an answer is waited for: the frame that the peer
