@@ -19,8 +19,8 @@
  *
  * One thread of execution uses a client; an interrupt must not call it. Handlers
  * run inside gosig_poll (and inside gosig_emit, for subscriptions to a sender of
- * one's own) and may call anything but gosig_poll. What a handler is given is
- * good until it returns. The structures that the application hands over (senders,
+ * one's own) and may call anything but gosig_poll: a subscription that one begins is
+ * not told of the signal at hand. What a handler is given is good until it returns. The structures that the application hands over (senders,
  * subscriptions, peers, calls) stay where they are for as long as the client
  * knows them; their fields under "own" belong to the client and begin as zeros.
  *
@@ -178,6 +178,7 @@ typedef struct gosig_subscription {
 	void *context;
 	/* own */
 	bool active, asked;
+	uint32_t order;
 } gosig_subscription;
 
 /* gosig_peer is a sender elsewhere that this device asks, or looks out for. */
@@ -324,10 +325,12 @@ int gosig_unsubscribe(gosig *g, gosig_subscription *subscription);
 void gosig_watch(gosig *g, gosig_peer *peer);
 
 /* gosig_request asks a peer. timeout in milliseconds, 0: no bound. GOSIG_NO_SENDER,
- * GOSIG_BUSY, GOSIG_TOO_LARGE; otherwise call->done is called once. */
+ * GOSIG_BUSY, also if that call is under way, GOSIG_TOO_LARGE; otherwise call->done is
+ * called once. */
 int gosig_request(gosig *g, gosig_peer *peer, const char *method, const void *data, size_t size, uint32_t timeout, gosig_call *call);
 
-/* gosig_cancel gives a request up: its done is called with GOSIG_CANCELLED. */
+/* gosig_cancel gives a request up, if it is under way: its done is called with
+ * GOSIG_CANCELLED. */
 void gosig_cancel(gosig *g, gosig_call *call);
 
 /* gosig_answer answers a request. GOSIG_BUSY: no room now, try again.
@@ -339,7 +342,7 @@ int gosig_fail(gosig *g, gosig_ticket ticket, int64_t app, const char *text);
 
 /* gosig_stop says goodbye, so that the device's senders leave at once, and ends
  * the connection; poll until the state is GOSIG_WAITING. The next connection
- * begins after the given time, in milliseconds. */
+ * begins after the given time, in milliseconds. Called again before that, it counts anew. */
 void gosig_stop(gosig *g, uint32_t pause);
 
 /* ---- CBOR (RFC 8949) ----------------------------------------------------------- */

@@ -73,33 +73,29 @@ int gosig_request(gosig *g, gosig_peer *peer, const char *method, const void *da
 
 	if (!peer->here)
 		return GOSIG_NO_SENDER;
+	if (!gosig_append(&g->calls, &call->node))
+		return GOSIG_BUSY;
 	code = gosig_send(g, GOSIG_T_REQUEST, f);
-	if (code != GOSIG_OK)
+	if (code != GOSIG_OK) {
+		(void)gosig_take_out(&g->calls, &call->node);
 		return code;
+	}
 	call->id = g->next_id++;
 	call->peer = peer;
 	call->timeout = timeout;
 	call->begun = g->link.now;
-	gosig_append(&g->calls, &call->node);
 	return GOSIG_OK;
-}
-
-/* Ends a request of ours, if it is under way. */
-static void end(gosig *g, gosig_call *call, const gosig_reply *r)
-{
-	if (gosig_take_out(&g->calls, &call->node))
-		call->done(g, r, call->context);
 }
 
 void gosig_on_reply(gosig *g, const gosig_field *f)
 {
-	gosig_node *n = g->calls;
+	gosig_call *call = (gosig_call *)g->calls;
 	gosig_reply r = {.text = ""};
 	uint64_t app = gosig_number(&f[2]);
 
-	while (n != NULL && ((gosig_call *)n)->id != f[0].n)
-		n = n->next;
-	if (n == NULL)
+	while (call != NULL && call->id != f[0].n)
+		call = (gosig_call *)call->node.next;
+	if (call == NULL)
 		return; /* it was given up */
 	r.code = (uint16_t)f[1].n;
 	if (r.code == GOSIG_OK) {
@@ -109,20 +105,23 @@ void gosig_on_reply(gosig *g, const gosig_field *f)
 		r.app = (int64_t)(app >> 1 ^ (0 - (app & 1)));
 		r.text = gosig_text(&f[3]);
 	}
-	end(g, (gosig_call *)n, &r);
+	(void)gosig_take_out(&g->calls, &call->node);
+	call->done(g, &r, call->context);
 }
 
-/* Gives a request up, and says so while whom it asked is there. Without room for that
- * it is left out: the reply will be nobody's. */
+/* Gives a request up that is under way, and says so while whom it asked is there. Without
+ * room for that it is left out: the reply will be nobody's. */
 static void give_up(gosig *g, gosig_call *call, uint16_t code)
 {
 	const gosig_word f[] = {call->id, 0};
 	gosig_reply r = {.text = ""};
 
+	if (!gosig_take_out(&g->calls, &call->node))
+		return;
 	r.code = code;
 	if (code != GOSIG_CONNECTION)
 		(void)gosig_send(g, GOSIG_T_CANCEL | GOSIG_ANSWER, f);
-	end(g, call, &r);
+	call->done(g, &r, call->context);
 }
 
 void gosig_cancel(gosig *g, gosig_call *call) { give_up(g, call, GOSIG_CANCELLED); }

@@ -20,19 +20,22 @@
 
 /* ---- lists ------------------------------------------------------------------------------- */
 
-void gosig_append(gosig_node **list, gosig_node *node)
+bool gosig_append(gosig_node **list, gosig_node *node)
 {
-	while (*list != NULL)
-		list = &(*list)->next;
-	*list = node;
-	node->next = NULL;
+	for (; *list != node; list = &(*list)->next)
+		if (*list == NULL) {
+			*list = node;
+			node->next = NULL;
+			return true;
+		}
+	return false;
 }
 
 bool gosig_take_out(gosig_node **list, const gosig_node *node)
 {
 	for (; *list != NULL; list = &(*list)->next)
 		if (*list == node) {
-			*list = node->next; /* the node still leads on */
+			*list = node->next;
 			return true;
 		}
 	return false;
@@ -141,12 +144,13 @@ static void say_end(gosig *g, uint16_t code, uint32_t pause)
 
 void gosig_stop(gosig *g, uint32_t pause)
 {
-	if (g->state == GOSIG_OFFLINE || g->state == GOSIG_WAITING) {
-		g->pause = pause;
+	g->pause = pause;
+	if (g->state == GOSIG_WAITING)
+		g->since = g->link.now;
+	else if (g->state == GOSIG_OFFLINE)
 		drop(g, GOSIG_OK, "");
-	} else {
+	else if (g->state != GOSIG_ENDING) /* else it has been said */
 		say_end(g, GOSIG_OK, pause);
-	}
 }
 
 /* ---- receiving ----------------------------------------------------------------------------- */

@@ -2,10 +2,14 @@
 #ifndef GOSIG_INTERNAL_H
 #define GOSIG_INTERNAL_H
 
+#include <limits.h>
 #include <string.h>
 
 #include "gosig.h"
 
+#if UINT_MAX < 0xffffffff
+#error "int has 16 bits here, and the client counts on 32: it is for Cortex-M and its like"
+#endif
 #if GOSIG_MTU < 32 || GOSIG_MTU > 1024
 #error "GOSIG_MTU must be 32 to 1024"
 #endif
@@ -185,7 +189,7 @@ bool gosig_same(const char *a, const char *b);
 /* ---- lists: gosig_client.c ---------------------------------------------------------- */
 
 /* What each list is of begins with its node. */
-void gosig_append(gosig_node **list, gosig_node *node);
+bool gosig_append(gosig_node **list, gosig_node *node);         /* false: it was there already */
 bool gosig_take_out(gosig_node **list, const gosig_node *node); /* false: it was not there */
 
 /* ---- senders elsewhere: gosig_remote.c --------------------------------------------- */

@@ -178,7 +178,7 @@ static void handle(gosig_link *l, const gosig_frame *f)
 		if (l->syn_wait > SYN_SOON)
 			l->syn_wait = SYN_SOON; /* whoever sends this does not know that we began anew */
 	} else if (f->head[GOSIG_HEAD_SID] == l->s.peer_id) {
-		l->s.heard = l->now;
+		l->s.heard = l->s.pinged = l->now;
 		l->s.hint_set = false;
 		if (f->size > GOSIG_MTU || !acknowledge(l, f)) {
 			gosig_link_reset(l, GOSIG_LINK_PROTOCOL);
@@ -313,7 +313,7 @@ static void tick(gosig_link *l)
 		s->hint_set = false;
 		s->ack_now = true;
 	}
-	if (passed(l, s->heard, s->keepalive) && passed(l, s->pinged, s->keepalive))
+	if (passed(l, s->pinged, s->keepalive))
 		s->ping = true;
 }
 

@@ -28,7 +28,7 @@ struct gosig_session {
 	uint32_t loss;
 	uint32_t theirs;                 /* the peer's nonce */
 	uint32_t mtu, keepalive, max_message;
-	uint32_t heard, pinged, timer, progress, hint; /* times */
+	uint32_t heard, pinged, timer, progress, hint; /* times; pinged: or heard since */
 	uint16_t filled[GOSIG_RX_WINDOW];              /* one more than the bytes in a slot */
 };
 
@@ -68,7 +68,7 @@ struct gosig {
 	const char *name, *codec, *proof;
 	void (*changed)(gosig *g, gosig_state state, uint16_t code, const char *text);
 	gosig_node *senders, *subscriptions, *peers, *calls;
-	uint32_t session;             /* counts connections */
+	uint32_t session, order;      /* count connections, and subscriptions */
 	uint32_t since, pause, retry; /* of the state; after it; the next pause */
 	uint32_t heard, pinged;
 	uint32_t max_frame, keepalive;

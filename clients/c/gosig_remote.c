@@ -12,7 +12,7 @@ static const char left[] = "#disconnect";
 
 static bool matches(const gosig_subscription *s, const char *sender, const char *event)
 {
-	return s->active && gosig_match(s->sender, sender) && gosig_match(s->event, event);
+	return gosig_match(s->sender, sender) && gosig_match(s->event, event);
 }
 
 static bool wants(const gosig *g, const char *sender, const char *event)
@@ -24,17 +24,30 @@ static bool wants(const gosig *g, const char *sender, const char *event)
 	return n != NULL;
 }
 
-/* A handler may end any subscription: one that has ended still leads on. */
+/* Whether a subscription is told. What the router refuses are patterns. */
+static bool concerns(const gosig_signal *signal, const gosig_subscription *s)
+{
+	if (signal->kind == GOSIG_REFUSED)
+		return gosig_same(s->sender, signal->sender) && gosig_same(s->event, signal->event);
+	return matches(s, signal->sender, signal->event);
+}
+
+/* A handler may begin and end any subscription: so the next one is looked for from the
+ * beginning, and those that have begun meanwhile are not told. */
 void gosig_deliver(gosig *g, const gosig_signal *signal)
 {
-	gosig_node *n, *next;
+	uint32_t done = 0, last = g->order;
+	gosig_node *n = g->subscriptions;
 	gosig_subscription *s;
 
-	for (n = g->subscriptions; n != NULL; n = next) {
-		next = n->next;
+	while (n != NULL) {
 		s = (gosig_subscription *)n;
-		if (matches(s, signal->sender, signal->event))
+		n = n->next;
+		if (s->order > done && s->order <= last && concerns(signal, s)) {
+			done = s->order;
 			s->handle(g, signal, s->context);
+			n = g->subscriptions;
+		}
 	}
 }
 

@@ -8,9 +8,8 @@ int gosig_connect(gosig *g, gosig_sender *sender)
 {
 	size_t i;
 
-	if (sender->active)
+	if (!gosig_append(&g->senders, &sender->node))
 		return GOSIG_BUSY;
-	gosig_append(&g->senders, &sender->node);
 	sender->active = true;
 	sender->connected = false;
 	sender->told = 0;
@@ -187,9 +186,9 @@ static void renew(gosig *g) { g->renew = gosig_is_open(g); }
 
 int gosig_subscribe(gosig *g, gosig_subscription *subscription)
 {
-	if (subscription->active)
+	if (!gosig_append(&g->subscriptions, &subscription->node))
 		return GOSIG_BUSY;
-	gosig_append(&g->subscriptions, &subscription->node);
+	subscription->order = ++g->order;
 	subscription->active = true;
 	subscription->asked = false;
 	renew(g);
@@ -231,26 +230,19 @@ int gosig_unsubscribe(gosig *g, gosig_subscription *subscription)
 
 void gosig_on_refused(gosig *g, const gosig_field *f)
 {
-	gosig_node *n, *next;
-	gosig_subscription *s;
 	gosig_signal signal = {.kind = GOSIG_REFUSED};
 
 	signal.sender = gosig_text(&f[1]);
 	signal.event = gosig_text(&f[2]);
 	signal.code = (uint16_t)f[3].n;
 	signal.text = gosig_text(&f[4]);
-	for (n = g->subscriptions; n != NULL; n = next) {
-		next = n->next;
-		s = (gosig_subscription *)n;
-		if (gosig_same(s->sender, signal.sender) && gosig_same(s->event, signal.event))
-			s->handle(g, &signal, s->context);
-	}
+	gosig_deliver(g, &signal);
 }
 
 void gosig_watch(gosig *g, gosig_peer *peer)
 {
-	gosig_append(&g->peers, &peer->node);
-	renew(g);
+	if (gosig_append(&g->peers, &peer->node))
+		renew(g);
 }
 
 /* ---- announcing --------------------------------------------------------------------------- */

@@ -19,7 +19,7 @@ func TestUnits(t *testing.T) {
 	t.Parallel()
 	program := compile(t, host(t), join(warnings, sanitizers, []string{filepath.Join(root, "test", "unit.c"), sanitized(t), "-lm"})...)
 	out := run(t, program)
-	assert.Regexp(t, `^2\d\d checks, 0 failed\n$`, out)
+	assert.Regexp(t, `^3\d\d checks, 0 failed\n$`, out)
 }
 
 // corpus writes the inputs that the fuzzer has found into a folder, a file each.
@@ -118,9 +118,9 @@ func sections(t *testing.T, out string) (text, data, bss int) {
 	return text, data, bss
 }
 
-// TestReadme: what the page shows compiles, and the template for a vendor's library.
-func TestReadme(t *testing.T) {
-	t.Parallel()
+// readmeProgram is the first program that the page shows, as a file.
+func readmeProgram(t *testing.T) string {
+	t.Helper()
 	page, err := os.ReadFile(filepath.Join(root, "README.md"))
 	require.NoError(t, err)
 	_, after, ok := strings.Cut(string(page), "```c\n#include \"gosig.h\"\n")
@@ -128,10 +128,18 @@ func TestReadme(t *testing.T) {
 	block, _, ok := strings.Cut(after, "```")
 	require.True(t, ok)
 	file := filepath.Join(t.TempDir(), "readme.c")
-	const before = "#include \"gosig.h\"\nbool a_second_has_passed(void);\nfloat temperature(void);\nvoid gosig_vendor_port(gosig_port *port, uint32_t baud);\n"
-	require.NoError(t, os.WriteFile(file, []byte(before+block), 0o600))
-	compile(t, host(t), join(warnings, []string{"-c", file})...)
+	require.NoError(t, os.WriteFile(file, []byte("#include \"gosig.h\"\n"+block), 0o600))
+	return file
+}
+
+// TestReadme: what the page shows compiles, and the template for a vendor's library, as
+// firmware too.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	compile(t, host(t), join(warnings, []string{"-c", readmeProgram(t)})...)
+	template := filepath.Join(root, "ports", "vendor", "gosig_vendor.c")
 	for _, flag := range []string{"-DBOARD_HAS_NO_RANDOM", "-UBOARD_HAS_NO_RANDOM"} {
-		compile(t, host(t), join(warnings, []string{flag, "-c", filepath.Join(root, "ports", "vendor", "gosig_vendor.c")})...)
+		compile(t, host(t), join(warnings, []string{flag, "-c", template})...)
+		compile(t, need(t, "arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi"), join(warnings, []string{"-mcpu=cortex-m0", "-mthumb", flag, "-c", template})...)
 	}
 }

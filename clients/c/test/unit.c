@@ -234,6 +234,165 @@ static void test_alone(void)
 	CHECK(gosig_now(&g) == GOSIG_OFFLINE);
 }
 
+/* ---- what handlers may do --------------------------------------------------------------- */
+
+static gosig client;
+static gosig_event one_event[] = {{.name = "e"}};
+static gosig_sender sensor = {.name = "s", .events = one_event, .event_count = 1};
+static gosig_subscription three[3];
+static unsigned heard[3];
+static int deed;
+
+static void on_event(gosig *g, const gosig_signal *s, void *context)
+{
+	gosig_subscription *me = context;
+
+	(void)s;
+	heard[me - three]++;
+	if (me != three)
+		return;
+	if (deed == 1) { /* ends the next and begins it again */
+		CHECK(gosig_unsubscribe(g, &three[1]) == GOSIG_OK && gosig_subscribe(g, &three[1]) == GOSIG_OK);
+	} else if (deed == 2) { /* itself */
+		CHECK(gosig_unsubscribe(g, me) == GOSIG_OK && gosig_subscribe(g, me) == GOSIG_OK);
+	} else if (deed == 3) { /* all of them */
+		CHECK(gosig_unsubscribe(g, &three[2]) == GOSIG_OK && gosig_unsubscribe(g, &three[1]) == GOSIG_OK && gosig_unsubscribe(g, me) == GOSIG_OK);
+	} else if (deed == 4) { /* says it again, from inside */
+		deed = 0;
+		CHECK(gosig_emit(g, &sensor, 0, "", 0) == GOSIG_OK);
+	}
+}
+
+/* A client that is connected, without a router: what it says waits. */
+static void connect_nobody(void)
+{
+	memset(&client, 0, sizeof client);
+	gosig_init(&client, &port, "unit", "cbor");
+	client.state = GOSIG_ONLINE;
+	client.link.s.open = true;
+	client.max_frame = 500;
+	sensor.active = false;
+	CHECK(gosig_connect(&client, &sensor) == GOSIG_OK);
+	sensor.connected = true;
+}
+
+static void test_handlers(void)
+{
+	static const unsigned want[5][3] = {{1, 1, 1}, {1, 0, 1}, {0, 1, 1}, {1, 0, 0}, {2, 2, 2}};
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		connect_nobody();
+		memset(heard, 0, sizeof heard);
+		memset(three, 0, sizeof three);
+		for (int k = 0; k < 3; k++) {
+			three[k].sender = three[k].event = "**";
+			three[k].handle = on_event;
+			three[k].context = &three[k];
+			CHECK(gosig_subscribe(&client, &three[k]) == GOSIG_OK);
+		}
+		deed = i;
+		CHECK(gosig_emit(&client, &sensor, 0, "", 0) == GOSIG_OK);
+		CHECK(heard[2] == want[i][2]);
+		CHECK(heard[0] >= want[i][0] && heard[0] <= 1 + (i == 4));
+		CHECK(heard[1] >= want[i][1] && heard[1] <= (i == 3 ? 0 : 1 + (i == 4)));
+	}
+}
+
+static void on_reply(gosig *g, const gosig_reply *r, void *context)
+{
+	(void)g;
+	++*(unsigned *)context;
+	CHECK(r->code == GOSIG_CANCELLED);
+}
+
+/* What is handed over twice is there once, and what is not under way is not given up. */
+static void test_twice(void)
+{
+	static gosig_peer peers[2] = {{.name = "a", .here = true}, {.name = "b", .here = true}};
+	static const uint8_t zeros[600];
+	unsigned done = 0;
+	gosig_call calls[2] = {{.done = on_reply}, {.done = on_reply}};
+	size_t said;
+
+	calls[0].context = calls[1].context = &done;
+	connect_nobody();
+	client.next_id = 1;
+	gosig_cancel(&client, &calls[0]);
+	CHECK(done == 0 && client.link.s.size == 0);
+	gosig_watch(&client, &peers[0]);
+	gosig_watch(&client, &peers[1]);
+	gosig_watch(&client, &peers[0]);
+	CHECK(client.peers == &peers[0].node && peers[0].node.next == &peers[1].node && peers[1].node.next == NULL);
+	CHECK(gosig_request(&client, &peers[0], "m", "", 0, 0, &calls[0]) == GOSIG_OK);
+	CHECK(gosig_request(&client, &peers[0], "m", "", 0, 0, &calls[1]) == GOSIG_OK);
+	said = client.link.s.size;
+	CHECK(gosig_request(&client, &peers[1], "m", "", 0, 0, &calls[0]) == GOSIG_BUSY);
+	CHECK(client.link.s.size == said);
+	gosig_cancel(&client, &calls[0]);
+	gosig_cancel(&client, &calls[0]);
+	CHECK(done == 1);
+	gosig_cancel(&client, &calls[1]);
+	CHECK(done == 2 && client.calls == NULL);
+	CHECK(gosig_request(&client, &peers[0], "m", zeros, sizeof zeros, 0, &calls[0]) == GOSIG_TOO_LARGE && client.calls == NULL);
+}
+
+static unsigned changes;
+
+static void wait_longer(gosig *g, gosig_state state, uint16_t code, const char *text)
+{
+	(void)code;
+	(void)text;
+	changes++;
+	if (state == GOSIG_WAITING)
+		gosig_stop(g, 60000);
+}
+
+/* To stop more than once says goodbye once; the last pause counts. */
+static void test_stop(void)
+{
+	size_t said;
+
+	connect_nobody();
+	changes = 0;
+	gosig_on_change(&client, wait_longer);
+	gosig_stop(&client, 10);
+	said = client.link.s.size;
+	CHECK(gosig_now(&client) == GOSIG_ENDING && said > 0);
+	gosig_stop(&client, 20);
+	CHECK(gosig_now(&client) == GOSIG_ENDING && client.link.s.size == said && changes == 1);
+	now += 1000; /* the other side does not hang up */
+	(void)gosig_poll(&client);
+	CHECK(gosig_now(&client) == GOSIG_WAITING && changes == 2);
+	now += 59999;
+	(void)gosig_poll(&client);
+	CHECK(gosig_now(&client) == GOSIG_WAITING);
+	now++;
+	(void)gosig_poll(&client);
+	CHECK(gosig_now(&client) == GOSIG_OFFLINE && changes == 3);
+}
+
+/* An end that has heard the peer for weeks, and had not to ask, asks when it hears nothing. */
+static void test_weeks(void)
+{
+	gosig_link *l = &client.link;
+	uint8_t line[32];
+	gosig_stuffing s;
+	size_t size, i;
+
+	connect_nobody();
+	l->s.keepalive = 1000;
+	l->s.heard = l->s.progress = l->now;
+	l->s.pinged = l->now - 0x90000000;
+	gosig_stuff_begin(&s, line, GOSIG_ACK << 4);
+	size = gosig_stuff_end(&s, line);
+	for (i = 0; i < size; i++)
+		gosig_link_input(l, line[i]);
+	CHECK(gosig_link_output(l) == 0);
+	l->now += 1000;
+	CHECK(gosig_link_output(l) > 0 && l->out[2] >> 4 == GOSIG_PING);
+}
+
 int main(void)
 {
 	test_integers();
@@ -241,6 +400,10 @@ int main(void)
 	test_map();
 	test_invalid();
 	test_alone();
+	test_handlers();
+	test_twice();
+	test_stop();
+	test_weeks();
 	printf("%d checks, %d failed\n", checks, failures);
 	return failures != 0;
 }

@@ -1,6 +1,7 @@
 /* gosig_vendor.c: a template for a board with a vendor's library (HAL). Copy it, and
- * write the five functions at its end with the library's calls. What is above them
- * stays as it is.
+ * write the functions board_... with the library's calls, as the example at its end does:
+ * board_start_sending, board_milliseconds, and board_random or, with
+ * -DBOARD_HAS_NO_RANDOM, board_serial_number and board_starts.
  *
  *	gosig_vendor_port(&port, 115200);
  *	gosig_init(&g, &port, "thermometer", "cbor");
@@ -129,12 +130,17 @@ void HAL_UART_TxCpltCallback(UART_HandleTypeDef *h)
 		HAL_UART_Transmit_IT(h, &goes, 1);
 }
 
+/* With interrupts off: HAL_UART_Receive_IT does nothing when it interrupts the other. */
 void board_start_sending(void)
 {
+	__disable_irq();
 	if (uart->gState == HAL_UART_STATE_READY && gosig_vendor_next(&goes))
 		HAL_UART_Transmit_IT(uart, &goes, 1);
+	__enable_irq();
 }
 
 uint32_t board_milliseconds(void) { return HAL_GetTick(); }
 uint32_t board_serial_number(void) { return HAL_GetUIDw0() ^ HAL_GetUIDw1() ^ HAL_GetUIDw2(); }
+/* This one has no random generator (BOARD_HAS_NO_RANDOM), so that board_starts is left:
+ * the next word of a page of flash that is not written yet, say. */
 #endif
