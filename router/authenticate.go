@@ -136,7 +136,7 @@ func (r *ServerRouter) challenge(ctx context.Context, conn carrier.Conn, a Authe
 		return auth.Verified{}, sig.NewError(sig.CodeProtocol, fmt.Sprintf("AUTH by a method that CHALLENGE does not name: %.40q", e.Method))
 	}
 	v, err := a.Verify(e.Method, e.Proof, c)
-	if !enforced("proof") {
+	if err != nil && !enforced("proof") {
 		v.ID, err = "whoever", nil
 	}
 	switch {

@@ -40,72 +40,76 @@ func newLimitedHub(t *testing.T, opts router.ServerOptions) *hub {
 	return h
 }
 
+func connects(n uint32) wire.Connect {
+	return wire.Connect{Sender: n, Route: n, Epoch: 1, Name: fmt.Sprintf("s/%d", n), Events: []string{"e"}}
+}
+
+// whoReaches a limit of these is told, at once.
+var whoReaches = []struct {
+	limit  router.Limit
+	limits router.Limits
+	reach  func(h *hub, g *guest) (code uint16, text string)
+	code   sig.Code
+	text   string
+}{
+	{router.LimitSenders, router.Limits{Senders: 1}, func(h *hub, g *guest) (uint16, string) {
+		g.send(connects(1), connects(2))
+		return g.thrownOut()
+	}, sig.CodeLimit, "Senders: one connection may announce 1"},
+	{router.LimitEventsPerSender, router.Limits{EventsPerSender: 1}, func(h *hub, g *guest) (uint16, string) {
+		g.send(wire.Connect{Sender: 1, Epoch: 1, Name: "s", Events: []string{"a", "b"}})
+		return g.thrownOut()
+	}, sig.CodeLimit, "EventsPerSender: a sender may declare 1 events"},
+	{router.LimitRoutes, router.Limits{RoutesPerPeer: 10}, func(h *hub, g *guest) (uint16, string) {
+		g.send(connects(10))
+		return g.thrownOut()
+	}, sig.CodeLimit, "RoutesPerPeer: route numbers end at 10"},
+	{router.LimitSubscriptions, router.Limits{Subscriptions: 1}, func(h *hub, g *guest) (uint16, string) {
+		g.send(wire.Subscribe{Sender: "a", Event: "e"}, wire.Subscribe{Sender: "b", Event: "e"})
+		var r wire.Refused
+		require.NoError(g.t, r.Decode(g.await(wire.TypeRefused)))
+		return r.Code, r.Text
+	}, sig.CodeLimit, "Subscriptions: one connection may have 1"},
+	{router.LimitPendingRequests, router.Limits{PendingRequests: 1}, func(h *hub, g *guest) (uint16, string) {
+		release := make(chan struct{})
+		h.t.Cleanup(func() { close(release) })
+		serve(h.t, h.reg, func(context.Context, *sig.Request) (any, error) { <-release; return 1, nil })
+		var c wire.Connect
+		require.NoError(g.t, c.Decode(g.await(wire.TypeConnect)))
+		g.send(wire.Request{ID: 1, Sender: c.Sender, Method: "m"}, wire.Request{ID: 2, Sender: c.Sender, Method: "m"})
+		var r wire.Reply
+		require.NoError(g.t, r.Decode(g.await(wire.TypeReply)))
+		return r.Code, r.Text
+	}, sig.CodeBusy, "PendingRequests: one connection may have 1 under way"},
+	{router.LimitFrame, router.Limits{MaxFrame: 4096}, func(h *hub, g *guest) (uint16, string) {
+		g.send(event{0, strings.Repeat("1", 5000)})
+		return g.thrownOut()
+	}, sig.CodeTooLarge, "frame too large"},
+	{router.LimitNodes, router.Limits{Nodes: 1}, func(h *hub, g *guest) (uint16, string) {
+		g.send(wire.Nodes{Added: []wire.Node{{ID: wire.NodeID{8}, Name: "a"}, {ID: wire.NodeID{9}, Name: "b"}}})
+		return g.thrownOut()
+	}, sig.CodeLimit, "Nodes: one connection may lead to 1 routers"},
+	{router.LimitConnections, router.Limits{Connections: 1}, func(h *hub, g *guest) (uint16, string) {
+		return h.refused("")
+	}, sig.CodeLimit, "Connections: 1 are open"},
+	{router.LimitConnectionsPerIdentity, router.Limits{ConnectionsPerID: 1}, func(h *hub, g *guest) (uint16, string) {
+		h.guestAs("pi", wire.Hello{ID: wire.NodeID{2}})
+		return h.refused("pi")
+	}, sig.CodeLimit, `ConnectionsPerID: 1 of "pi" are open`},
+	{router.LimitHelloFrame, router.Limits{HelloFrame: 1024}, func(h *hub, g *guest) (uint16, string) {
+		k := h.knock()
+		k.send(wire.Hello{MinVersion: 1, MaxVersion: 1, ID: wire.NodeID{3}, Name: strings.Repeat("n", 200), Codecs: strings.Split(strings.Repeat("codec ", 200), " ")})
+		return k.turnedAway()
+	}, sig.CodeTooLarge, "frame too large"},
+	{router.LimitHandshake, router.Limits{Handshake: time.Millisecond}, func(h *hub, g *guest) (uint16, string) {
+		return h.knock().turnedAway()
+	}, sig.CodeTimeout, "the handshake was not over within Handshake (1ms)"},
+}
+
 // TestWhoReachesALimitIsTold by a code and the name of the limit; it is counted
 // by name, and logged (P11).
 func TestWhoReachesALimitIsTold(t *testing.T) {
-	connect := func(n uint32) wire.Connect {
-		return wire.Connect{Sender: n, Route: n, Epoch: 1, Name: fmt.Sprintf("s/%d", n), Events: []string{"e"}}
-	}
-	for _, row := range []struct {
-		limit  router.Limit
-		limits router.Limits
-		reach  func(h *hub, g *guest) (code uint16, text string)
-		code   sig.Code
-		text   string
-	}{
-		{router.LimitSenders, router.Limits{Senders: 1}, func(h *hub, g *guest) (uint16, string) {
-			g.send(connect(1), connect(2))
-			return g.thrownOut()
-		}, sig.CodeLimit, "Senders: one connection may announce 1"},
-		{router.LimitEventsPerSender, router.Limits{EventsPerSender: 1}, func(h *hub, g *guest) (uint16, string) {
-			g.send(wire.Connect{Sender: 1, Epoch: 1, Name: "s", Events: []string{"a", "b"}})
-			return g.thrownOut()
-		}, sig.CodeLimit, "EventsPerSender: a sender may declare 1 events"},
-		{router.LimitRoutes, router.Limits{RoutesPerPeer: 10}, func(h *hub, g *guest) (uint16, string) {
-			g.send(connect(10))
-			return g.thrownOut()
-		}, sig.CodeLimit, "RoutesPerPeer: route numbers end at 10"},
-		{router.LimitSubscriptions, router.Limits{Subscriptions: 1}, func(h *hub, g *guest) (uint16, string) {
-			g.send(wire.Subscribe{Sender: "a", Event: "e"}, wire.Subscribe{Sender: "b", Event: "e"})
-			var r wire.Refused
-			require.NoError(g.t, r.Decode(g.await(wire.TypeRefused)))
-			return r.Code, r.Text
-		}, sig.CodeLimit, "Subscriptions: one connection may have 1"},
-		{router.LimitPendingRequests, router.Limits{PendingRequests: 1}, func(h *hub, g *guest) (uint16, string) {
-			release := make(chan struct{})
-			h.t.Cleanup(func() { close(release) })
-			serve(h.t, h.reg, func(context.Context, *sig.Request) (any, error) { <-release; return 1, nil })
-			var c wire.Connect
-			require.NoError(g.t, c.Decode(g.await(wire.TypeConnect)))
-			g.send(wire.Request{ID: 1, Sender: c.Sender, Method: "m"}, wire.Request{ID: 2, Sender: c.Sender, Method: "m"})
-			var r wire.Reply
-			require.NoError(g.t, r.Decode(g.await(wire.TypeReply)))
-			return r.Code, r.Text
-		}, sig.CodeBusy, "PendingRequests: one connection may have 1 under way"},
-		{router.LimitFrame, router.Limits{MaxFrame: 4096}, func(h *hub, g *guest) (uint16, string) {
-			g.send(event{0, strings.Repeat("1", 5000)})
-			return g.thrownOut()
-		}, sig.CodeTooLarge, "frame too large"},
-		{router.LimitNodes, router.Limits{Nodes: 1}, func(h *hub, g *guest) (uint16, string) {
-			g.send(wire.Nodes{Added: []wire.Node{{ID: wire.NodeID{8}, Name: "a"}, {ID: wire.NodeID{9}, Name: "b"}}})
-			return g.thrownOut()
-		}, sig.CodeLimit, "Nodes: one connection may lead to 1 routers"},
-		{router.LimitConnections, router.Limits{Connections: 1}, func(h *hub, g *guest) (uint16, string) {
-			return h.refused("")
-		}, sig.CodeLimit, "Connections: 1 are open"},
-		{router.LimitConnectionsPerIdentity, router.Limits{ConnectionsPerID: 1}, func(h *hub, g *guest) (uint16, string) {
-			h.guestAs("pi", wire.Hello{ID: wire.NodeID{2}})
-			return h.refused("pi")
-		}, sig.CodeLimit, `ConnectionsPerID: 1 of "pi" are open`},
-		{router.LimitHelloFrame, router.Limits{HelloFrame: 1024}, func(h *hub, g *guest) (uint16, string) {
-			k := h.knock()
-			k.send(wire.Hello{MinVersion: 1, MaxVersion: 1, ID: wire.NodeID{3}, Name: strings.Repeat("n", 200), Codecs: strings.Split(strings.Repeat("codec ", 200), " ")})
-			return k.turnedAway()
-		}, sig.CodeTooLarge, "frame too large"},
-		{router.LimitHandshake, router.Limits{Handshake: time.Millisecond}, func(h *hub, g *guest) (uint16, string) {
-			return h.knock().turnedAway()
-		}, sig.CodeTimeout, "the handshake was not over within Handshake (1ms)"},
-	} {
+	for _, row := range whoReaches {
 		t.Run(row.limit.String(), func(t *testing.T) {
 			var logged lines
 			first := row.limits

@@ -164,7 +164,7 @@ const (
 // starved reports whether a connection has ended without a last word, after so long
 // that there may have been no time for one.
 func (a *answer) starved(since time.Time) bool {
-	return a.ended && a.code == 0 && a.leaked == "" && time.Since(since) > lastWordTakes
+	return a.ended && !a.timeout && a.code == 0 && a.leaked == "" && time.Since(since) > lastWordTakes
 }
 
 // harass sends one connection's worth, as one who proves nothing or as a guest: what the router puts up with, and then

@@ -212,7 +212,7 @@ func TestManyOfOneIdentity(t *testing.T) {
 		s, h, challenge := w.asked(scheme)
 		require.NoError(t, s.prove(w.people.few, h, challenge))
 		a := s.hear()
-		assert.Equal(t, sig.CodeLimit, sig.Code(a.code), a.reason)
+		assert.Equal(t, sig.CodeLimit, sig.Code(a.code), "a third connection by %s: %s", scheme, a.reason)
 		s.leave()
 	}
 	for _, s := range in {

@@ -46,7 +46,7 @@ func hello(features wire.Features) wire.Hello {
 
 // knock is a stranger that has said nothing yet.
 func (w *world) knock(scheme string) (*stranger, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute+5**late)
 	conn, err := w.dial(ctx, scheme)
 	for try := 1; errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil && try < 3; try++ {
 		conn, err = w.dial(ctx, scheme) // a machine that is busy with the others of the campaign
@@ -156,6 +156,7 @@ func (s *stranger) next() ([]byte, error) {
 // or has hung up.
 type answer struct {
 	ended   bool
+	last    bool   // the last word has come
 	code    uint16 // of the last word; of no meaning otherwise
 	reason  string
 	frames  [][]byte
@@ -167,6 +168,9 @@ type answer struct {
 func (s *stranger) round() (answer, error) {
 	s.send(wire.Ping{Nonce: marker})
 	a := s.hear()
+	if a.timeout {
+		return a, errors.New("the router does not answer")
+	}
 	if a.ended {
 		return a, fmt.Errorf("the router has hung up: %d %s", a.code, a.reason)
 	}
@@ -201,15 +205,15 @@ func (s *stranger) take(frame []byte, a *answer) (done bool) {
 	switch t {
 	case wire.TypePong:
 		var e wire.Pong
-		return e.Decode(frame) == nil && e.Nonce == marker
+		return e.Decode(frame) == nil && e.Nonce == marker && !a.last // else it may have crossed it
 	case wire.TypeGoodbye:
 		var e wire.Goodbye
 		_ = e.Decode(frame) // an empty one shows itself
-		a.code, a.reason = e.Code, e.Reason
+		a.last, a.code, a.reason = true, e.Code, e.Reason
 	case wire.TypeAbort:
 		var e wire.Abort
 		_ = e.Decode(frame)
-		a.code, a.reason = e.Code, e.Reason
+		a.last, a.code, a.reason = true, e.Code, e.Reason
 	case wire.TypeWelcome:
 		return true // somebody who listens for a refusal has been let in
 	case wire.TypeConnect:
