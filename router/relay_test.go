@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ending is how a client goes in the middle of something.
+// ending is how an end goes in the middle of something.
 type ending string
 
 const (
@@ -19,15 +19,17 @@ const (
 )
 
 // relay is the way of one client to a listener, over TCP or UDP. It counts what
-// the client sends, in pieces of up to 256 bytes or in datagrams, and comes to its
-// end after so many. What closes then is the client, over the relay; otherwise the
-// relay is what the listener takes for the client.
+// one of the two sends, in pieces of up to 256 bytes or in datagrams, and comes to
+// its end after so many. What closes then is that one, over the relay; otherwise the
+// relay is what the other one takes for it.
 type relay struct {
-	after int
+	after    int
+	listener bool // it is the listener that goes, and the client otherwise
 	ending
-	over chan struct{} // closed when so many pieces have been passed on
+	over   chan struct{} // closed when so many pieces have been passed on
+	passed int
 
-	listener  net.Listener // nil: UDP
+	accepts   net.Listener // nil: UDP
 	near, far net.Conn
 	client    net.Addr // over UDP
 	mu        sync.Mutex
@@ -35,11 +37,17 @@ type relay struct {
 	wg        sync.WaitGroup
 }
 
-// newRelay leads to addr. Its second result is what to dial instead.
+// newRelay leads a client that goes to addr. Its second result is what to dial
+// instead.
 func newRelay(t *testing.T, addr string, after int, how ending) (*relay, string) {
+	return (&relay{after: after, ending: how}).to(t, addr)
+}
+
+// to begins. Its second result is what to dial instead of addr.
+func (r *relay) to(t *testing.T, addr string) (*relay, string) {
 	u, err := url.Parse(addr)
 	require.NoError(t, err)
-	r := &relay{after: after, ending: how, over: make(chan struct{})}
+	r.over = make(chan struct{})
 	if u.Scheme == "quic" || u.Scheme == "dtls" {
 		near, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		require.NoError(t, err)
@@ -51,13 +59,13 @@ func newRelay(t *testing.T, addr string, after int, how ending) (*relay, string)
 		r.wg.Go(r.back)
 		return r, u.String()
 	}
-	r.listener, err = net.Listen("tcp", "127.0.0.1:0")
+	r.accepts, err = net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	r.far, err = net.Dial("tcp", u.Host)
 	require.NoError(t, err)
-	u.Host = r.listener.Addr().String()
+	u.Host = r.accepts.Addr().String()
 	r.wg.Go(func() { // ends with close
-		near, err := r.listener.Accept()
+		near, err := r.accepts.Accept()
 		if err != nil {
 			return
 		}
@@ -78,7 +86,7 @@ func (r *relay) forth() {
 		size = 1 << 16
 	}
 	buf := make([]byte, size)
-	for passed := 0; ; {
+	for {
 		var n int
 		var err error
 		if isUDP {
@@ -100,22 +108,26 @@ func (r *relay) forth() {
 			continue
 		}
 		_, _ = r.far.Write(buf[:n]) // the listener may have closed
-		if passed++; passed == r.after {
-			r.end()
+		if !r.listener {
+			r.count(r.far)
 		}
 	}
 }
 
-// end is the end of the client, unless it is to close by itself.
-func (r *relay) end() {
+// count ends the relay when a piece that counts was the last. left is what the
+// other end has of the one that goes.
+func (r *relay) count(left net.Conn) {
+	if r.passed++; r.passed != r.after {
+		return
+	}
 	r.mu.Lock()
-	r.mute = r.ending != closes
+	r.mute = r.ending != closes // who closes does so by itself
 	r.mu.Unlock()
 	if r.ending == resets {
-		if tcp, ok := r.far.(*net.TCPConn); ok {
+		if tcp, ok := left.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0)
 		}
-		r.far.Close()
+		left.Close()
 	}
 	close(r.over)
 }
@@ -129,10 +141,13 @@ func (r *relay) muted() bool {
 // back passes on what the listener sends.
 func (r *relay) back() {
 	buf := make([]byte, 1<<16)
+	if r.listener && r.accepts != nil {
+		buf = buf[:256]
+	}
 	for {
 		n, err := r.far.Read(buf)
 		if err != nil {
-			if r.listener != nil && !r.muted() {
+			if r.accepts != nil && !r.muted() {
 				r.near.Close() // so that the client hears of it
 			}
 			return
@@ -147,12 +162,15 @@ func (r *relay) back() {
 		default:
 			_, _ = r.near.Write(buf[:n]) // the client may have closed
 		}
+		if r.listener && !mute {
+			r.count(r.near)
+		}
 	}
 }
 
 func (r *relay) close() {
-	if r.listener != nil {
-		r.listener.Close()
+	if r.accepts != nil {
+		r.accepts.Close()
 	}
 	r.far.Close()
 	r.mu.Lock()

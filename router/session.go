@@ -174,6 +174,8 @@ func (s *session) cause() error {
 		return err
 	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 		return sig.NewError(sig.CodeConnectionLost, "the peer closed the connection")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return sig.NewError(sig.CodeConnectionLost, "the peer closed the connection in the middle of a frame")
 	}
 	return fmt.Errorf("%w: %w", sig.ErrConnectionLost, err)
 }

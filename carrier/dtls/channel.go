@@ -221,7 +221,7 @@ func (c *channel) ended(err error) error {
 	if c.closed.Load() {
 		return net.ErrClosed
 	}
-	return err // io.EOF: the peer has announced it
+	return brokenOff(err) // io.EOF: the peer has announced it
 }
 
 // Write implements io.Writer.
@@ -283,7 +283,7 @@ func (c *channel) unwritten(err error) error {
 	if c.closed.Load() {
 		return net.ErrClosed
 	}
-	return fmt.Errorf("%w (%w)", errGone, err)
+	return fmt.Errorf("%w (%w)", errGone, brokenOff(err))
 }
 
 // SetReadDeadline implements what carrier/stream asks for. Only deadlines that

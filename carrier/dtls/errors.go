@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/pion/dtls/v3"
+	"github.com/pion/sctp"
 
 	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/carrier/certs"
@@ -33,6 +34,16 @@ func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 func alerted(err error) bool {
 	var alert interface{ IsFatalOrCloseNotify() bool }
 	return errors.As(err, &alert)
+}
+
+// brokenOff says what a peer has said that broke the connection off; an error that
+// says no such thing stays as it is.
+func brokenOff(err error) error {
+	if !errors.Is(err, sctp.ErrChunk) {
+		return err
+	}
+	_, why, _ := strings.Cut(err.Error(), "User Initiated Abort: ")
+	return fmt.Errorf("the peer has broken off the connection: %.100q", strings.TrimSuffix(why, ")"))
 }
 
 // explain says what to do about a handshake that failed.

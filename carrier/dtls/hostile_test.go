@@ -295,5 +295,5 @@ func TestAbortIsNoEnd(t *testing.T) {
 	_, err := server.Receive(within(t, 10*time.Second), nil)
 	require.Error(t, err)
 	assert.NotErrorIs(t, err, io.EOF)
-	assert.ErrorContains(t, err, "enough")
+	assert.ErrorContains(t, err, `the peer has broken off the connection: "enough"`)
 }

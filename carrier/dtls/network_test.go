@@ -25,7 +25,12 @@ func numbered(i int) []byte {
 // stream sends frames one way and wants all of them, in order.
 func stream(t testing.TB, from, to carrier.Conn, first, n int) {
 	t.Helper()
-	ctx := within(t, 2*time.Minute)
+	require.NoError(t, streaming(within(t, 2*time.Minute), from, to, first, n, nil))
+}
+
+// streaming is stream until ctx ends; it tells seen of each frame that comes, if
+// that is not nil.
+func streaming(ctx context.Context, from, to carrier.Conn, first, n int, seen func(i int)) error {
 	sent := make(chan error, 1) // one result
 	go func() {                 // ends with the last frame or ctx
 		for i := first; i < first+n; i++ {
@@ -39,13 +44,20 @@ func stream(t testing.TB, from, to carrier.Conn, first, n int) {
 	buf := make([]byte, 64<<10)
 	for i := first; i < first+n; {
 		batch, err := to.Receive(ctx, buf)
-		require.NoError(t, err, "after %d frames of %d", i-first, n)
+		if err != nil {
+			return fmt.Errorf("after %d frames of %d: %w", i-first, n, err)
+		}
 		for f := range carrier.Frames(batch) {
-			require.True(t, bytes.Equal(f, numbered(i)), "frame %d is not what was sent", i)
+			if !bytes.Equal(f, numbered(i)) {
+				return fmt.Errorf("frame %d is not what was sent", i)
+			}
+			if seen != nil {
+				seen(i)
+			}
 			i++
 		}
 	}
-	require.NoError(t, <-sent)
+	return <-sent
 }
 
 // TestLoss: lost datagrams cost nothing but time, in the handshakes and after.
@@ -118,6 +130,34 @@ func TestAddressChanges(t *testing.T) {
 		stream(t, server, client, 100*i, 100)
 		p.rebind()
 	}
+}
+
+// TestAddressChangesUnderLoad: so it does in the middle of traffic both ways, which
+// costs what is on its way at that moment: that is sent again, once and in order.
+func TestAddressChangesUnderLoad(t *testing.T) {
+	const frames, changes = 3000, 6
+	ln, _ := listen(t, withKeys(), "")
+	p := newPath(t, ln.Addr(), 1, 0)
+	client, server := connect(t, ln, newSet(t, withKeys()), p.addr())
+	ctx := within(t, time.Minute)
+	seen := make(chan int, frames) // one for each frame
+	both := make(chan error, 2)    // one result each way
+	go func() {                    // end with the last frame or ctx
+		both <- streaming(ctx, client, server, 0, frames, func(i int) { seen <- i })
+	}()
+	go func() { both <- streaming(ctx, server, client, 0, frames, nil) }()
+	for change := 1; change <= changes; change++ {
+		for i := 0; i < change*frames/(changes+1); {
+			select {
+			case i = <-seen:
+			case <-ctx.Done():
+				require.NoError(t, ctx.Err(), "after %d changes", change-1)
+			}
+		}
+		p.rebind()
+	}
+	require.NoError(t, <-both)
+	require.NoError(t, <-both)
 }
 
 // TestReboot: a client that comes back on the same port without a word gets in

@@ -177,6 +177,15 @@ func (c *Conn) Send(ctx context.Context, batches ...[]byte) error {
 	return c.Conn.Send(ctx, batches...)
 }
 
+// TrySend implements [carrier.TrySender]. It takes nothing before the handshake is
+// over.
+func (c *Conn) TrySend(batch []byte) (int, error) {
+	if c.identity.Load() == nil && !c.link.closed() {
+		return 0, nil
+	}
+	return c.Conn.TrySend(batch)
+}
+
 // Close ends the connection, see the package's comment and [carrier.Conn].
 func (c *Conn) Close() error {
 	err := c.Conn.Close()

@@ -52,6 +52,7 @@ type link struct {
 
 	first   [1]byte    // what is peeked at, of the reader alone
 	writing sync.Mutex // held by a Write, and to end the stream
+	tried   int        // bytes that TryWrite has handed over since the latest Write; guarded by writing
 
 	mu      sync.Mutex
 	stream  *quicgo.Stream // nil: the handshake is not over
@@ -122,15 +123,47 @@ func (l *link) Write(p []byte) (int, error) {
 	l.sent.Store(true)
 	n, err := l.stream.Write(p)
 	if err == nil {
+		l.tried = 0 // it has waited for what was before it
 		return n, nil
 	}
+	return n, l.writeFailed(err)
+}
+
+// mostTried is how much TryWrite leaves to QUIC, which tells nobody when it has sent
+// that: then a Write has to wait. Without it the whole window of the peer could gather
+// where the path is slow.
+const mostTried = 16 << 10
+
+// TryWrite implements [stream.TryWriter].
+func (l *link) TryWrite(p []byte) (int, error) {
+	if !l.writing.TryLock() {
+		return 0, nil // the stream is being ended: a Write will say so
+	}
+	defer l.writing.Unlock()
+	p = p[:min(len(p), mostTried-l.tried)]
+	if len(p) == 0 {
+		return 0, nil
+	}
+	l.sent.Store(true)
+	switch err := l.stream.TryWriteAll(p); {
+	case err == nil:
+		l.tried += len(p)
+		return len(p), nil
+	case errors.Is(err, quicgo.ErrWouldBlock):
+		return 0, nil
+	default:
+		return 0, l.writeFailed(err)
+	}
+}
+
+func (l *link) writeFailed(err error) error {
 	if l.closed() {
-		return n, net.ErrClosed
+		return net.ErrClosed
 	}
 	if err := explain(err); err != io.EOF {
-		return n, err
+		return err
 	}
-	return n, errPeerClosed
+	return errPeerClosed
 }
 
 var errPeerClosed = errors.New("the peer has closed the connection")

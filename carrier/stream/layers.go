@@ -27,6 +27,14 @@ type MoreReader interface {
 	ReadMore(p []byte) (int, error)
 }
 
+// TryWriter can write without waiting. What makes one of a socket is in this
+// package; this is for other layers that can.
+type TryWriter interface {
+	// TryWrite writes what is taken at once, which may be nothing, and never
+	// waits for the peer. It is a Write as far as other calls are concerned.
+	TryWrite(p []byte) (n int, err error)
+}
+
 // Corker joins what several Writes bring.
 type Corker interface {
 	// Cork lets the Writes that follow wait for more, as far as there is room.

@@ -7,8 +7,9 @@ import (
 	"syscall"
 )
 
-// attempt writes to a socket without waiting for it.
+// attempt writes to a stream without waiting for it.
 type attempt struct {
+	layer TryWriter       // the stream, if it is one; nil: it is not
 	raw   syscall.RawConn // nil: the stream is no socket, or this system has no such call
 	write func(fd uintptr) bool
 
@@ -18,10 +19,12 @@ type attempt struct {
 	err   error
 }
 
-// on prepares a socket of the operating system's; a stream on top of one,
-// such as TLS, is none.
+// on prepares a socket of the operating system's, or a stream that can try by
+// itself; another one on top of a socket, such as TLS, cannot.
 func (a *attempt) on(stream any) {
 	switch s := stream.(type) {
+	case TryWriter:
+		a.layer = s
 	case *net.TCPConn:
 		a.raw, _ = s.SyscallConn()
 	case *net.UnixConn:
@@ -39,7 +42,12 @@ func (a *attempt) once(fd uintptr) bool {
 	return true
 }
 
+func (a *attempt) can() bool { return a.layer != nil || a.raw != nil }
+
 func (a *attempt) do(batch []byte) (int, error) {
+	if a.layer != nil {
+		return a.layer.TryWrite(batch)
+	}
 	a.batch, a.n, a.err = batch, 0, nil
 	err := a.raw.Write(a.write)
 	a.batch = nil // the caller's memory is not ours to keep alive
@@ -50,12 +58,12 @@ func (a *attempt) do(batch []byte) (int, error) {
 }
 
 // CanTry implements [carrier.TrySender]: sockets can, on systems with
-// non-blocking ones.
-func (c *Conn) CanTry() bool { return c.try.raw != nil }
+// non-blocking ones, and every [TryWriter].
+func (c *Conn) CanTry() bool { return c.try.can() }
 
-// TrySend writes what the socket has room for, see [carrier.TrySender].
+// TrySend writes what the stream has room for, see [carrier.TrySender].
 func (c *Conn) TrySend(batch []byte) (int, error) {
-	if c.try.raw == nil || len(batch) == 0 {
+	if !c.try.can() || len(batch) == 0 {
 		return 0, nil
 	}
 	ctx := context.Background()

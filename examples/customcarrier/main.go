@@ -1,7 +1,7 @@
 // Customcarrier shows a carrier for a medium of one's own, which is no stream of
-// bytes: a directory in which processes leave files for each other. spool.go and
-// conn.go are the carrier, the test runs the two suites that it must pass, and
-// here two programs' worth of routers meet over it.
+// bytes: a directory in which processes leave files for each other. spool.go is the
+// carrier, the test runs the suites that it must pass, and here two programs' worth
+// of routers meet over it.
 package main
 
 import (
