@@ -171,6 +171,7 @@ func run(t *testing.T, opts Options, name, rule string, f func(k *kit)) {
 				k.noLeaks(before)
 			}
 		}()
+		defer k.contain(rule)
 		f(k)
 	})
 }

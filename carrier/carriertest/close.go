@@ -9,6 +9,8 @@ import (
 	"github.com/gosig/gosig/carrier"
 )
 
+const closeRule = "Close is safe to call again, also by several goroutines at once"
+
 var closeCases = []connCase{
 	{
 		"close_unblocks_receive", "Close unblocks Receive, with an error that matches net.ErrClosed", false,
@@ -78,7 +80,7 @@ var closeCases = []connCase{
 		},
 	},
 	{
-		"close_twice", "Close is safe to call again, also by several goroutines at once", false,
+		"close_twice", closeRule, false,
 		func(k *kit, a, b carrier.Conn) {
 			var all []<-chan result[any]
 			for range 8 {

@@ -121,6 +121,7 @@ var planted = []struct {
 	{readerStaysBlocked, whole, "close_unblocks_receive", "Close unblocks Receive"},
 	{writerStaysBlocked, whole, "close_unblocks_send", "Close unblocks Send"},
 	{closesOnce, whole, "close_twice", "Close is safe to call again"},
+	{closesOnce, whole, "order", "Close is safe to call again"}, // each case closes at its end
 	{swallowsError, whole, "use_after_close", "an error that matches net.ErrClosed"},
 	{swallowsError, whole, "receive_deadline", "with context.DeadlineExceeded"},
 	{leaksGoroutine, whole, "close_twice", "whoever starts a goroutine ends it"},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -76,10 +77,25 @@ func (k *kit) closeAll() {
 	closers, cancels := k.closers, k.cancels
 	k.mu.Unlock() // a Close may wait for a deadline, which takes the lock
 	for _, c := range closers {
-		_ = c.Close() // what Close returns is a case of its own
+		k.close(c)
 	}
 	for _, cancel := range cancels {
 		cancel()
+	}
+}
+
+// close closes what a case may have closed before. What Close returns is a case of
+// its own.
+func (k *kit) close(c io.Closer) {
+	defer k.contain(closeRule)
+	_ = c.Close()
+}
+
+// contain is deferred: a panic of the carrier's fails the case, and the others are
+// run all the same.
+func (k *kit) contain(rule string) {
+	if p := recover(); p != nil {
+		k.Errorf("got:  a panic: %v\nwant: none\nbroken rule: %s\n%s", p, rule, debug.Stack())
 	}
 }
 
@@ -133,11 +149,26 @@ type result[T any] struct {
 	err   error
 }
 
+// panicked is a panic in a goroutine, for the case to fail with.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("a panic: %v\n%s", p.value, p.stack) }
+
 // begin runs f in a goroutine, which ends with f.
 func begin[T any](f func() (T, error)) <-chan result[T] {
 	ch := make(chan result[T], 1) // one result; nobody need be waiting
 	go func() {
-		v, err := f()
+		var v T
+		var err error
+		defer func() {
+			if p := recover(); p != nil {
+				ch <- result[T]{err: &panicked{p, debug.Stack()}}
+			}
+		}()
+		v, err = f()
 		ch <- result[T]{v, err}
 	}()
 	return ch
@@ -152,6 +183,8 @@ func end[T any](k *kit, ch <-chan result[T], what string) (T, error) {
 	for last := k.steps.Load(); ; {
 		select {
 		case r := <-ch:
+			var p *panicked
+			k.check(!errors.As(r.err, &p), sprintf("%s: %v", what, r.err), "no panic")
 			return r.value, r.err
 		case <-t.C:
 		}

@@ -258,7 +258,7 @@ func (c *simpleConn) Close() error {
 	if !c.closed.Swap(true) {
 		close(c.done)
 	} else if c.s.defect == closesOnce {
-		return errors.New("close of a closed connection")
+		panic("close of a closed connection")
 	}
 	if c.s.defect == leaksGoroutine {
 		go func() { select {} }()
