@@ -89,7 +89,8 @@ func (r *ServerRouter) reconsider() {
 	}
 	r.policy.changes.Add(1)
 	forEach(links, (*link).review)
-	forEach(links, (*link).reviewViews) // of each sender, for each peer: that may take a while
+	forEach(links, (*link).reviewSenders) // each that ends is told to all peers
+	forEach(links, (*link).reviewViews)   // of each sender, for each peer: that may take a while
 }
 
 // forEach calls f for all links, several at a time.
@@ -119,7 +120,7 @@ func (l *link) regrant(p *policy) {
 	} // else it is bound when it is known who that is
 }
 
-// review ends what the peer may no longer do.
+// review ends what the peer may no longer hear and ask.
 func (l *link) review() {
 	l.mu.Lock()
 	s, bridge := l.sess, l.bridge
@@ -130,11 +131,17 @@ func (l *link) review() {
 	if s == nil {
 		return
 	}
-	s.reviewSenders()
 	s.reviewPatterns()
 	s.reviewRequests()
 	if l.role == wire.RoleClient {
 		s.wantAgain()
+	}
+}
+
+// reviewSenders ends what the peer may no longer be.
+func (l *link) reviewSenders() {
+	if s := l.session(); s != nil {
+		s.reviewSenders()
 	}
 }
 
@@ -402,6 +409,7 @@ func (n *node) setPolicy(p *policy, on bool) {
 		for _, l := range n.uplinks() {
 			l.access.Store(nil)
 			l.review()
+			l.reviewSenders()
 			l.reviewViews()
 		}
 	}
