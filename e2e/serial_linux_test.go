@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -40,9 +39,7 @@ func newCable(t *testing.T, dir string, i int, damage linesim.Damage) *cable {
 func TestSerialPorts(t *testing.T) {
 	t.Parallel()
 	const ports, events, noisy, pulled = 8, 600, 1, 2
-	dir, err := os.MkdirTemp("", "gosig-ports-") // t.TempDir has names with a # in them
-	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := shortDir(t)
 	var cables []*cable
 	for i := range ports {
 		damage := linesim.Damage{}

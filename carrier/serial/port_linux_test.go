@@ -237,6 +237,7 @@ func TestWhoMay(t *testing.T) {
 func TestPattern(t *testing.T) {
 	dir := t.TempDir()
 	c := serial.New(&serial.Options{ScanEvery: 5 * time.Millisecond, Unpaced: true, Keepalive: 10 * time.Second})
+	other := newCable(t, filepath.Join(dir, "other"))
 	ln := listen(t, c, "serial://"+dir+"/tty*")
 	cables := map[string]*cable{}
 	conns, devices := map[string]carrier.Conn{}, map[string]carrier.Conn{}
@@ -262,7 +263,7 @@ func TestPattern(t *testing.T) {
 	for _, name := range []string{"tty0", "tty1", "tty3"} {
 		require.NoError(t, conns[name].Send(t.Context(), carrier.AppendFrame(nil, []byte("x"))), "the others go on")
 	}
-	newCable(t, filepath.Join(dir, "other"))
+	openPort(t, other.far.Path()) // it is of another name, and so not busy
 	require.NoError(t, ln.Close())
 }
 
