@@ -68,8 +68,9 @@ func (r *ServerRouter) addConn(l *link, sc *serverConn) error {
 	r.tokens[sc.token] = l
 	sc.from.open++
 	if lim.Rate > 0 {
-		sc.allowance = r.allowances.join(cmp.Or(id, sc.ip), *lim)
+		sc.allowance = r.allowances.join(cmp.Or(id, sc.ip), float64(lim.Rate), float64(lim.Burst))
 	}
+	sc.announces = r.announcing.join(cmp.Or(id, sc.ip), float64(lim.NameBytes)/announceAnew, 2*float64(lim.NameBytes))
 	count(r.perID, id, 1)
 	count(r.perIP, sc.ip, 1)
 	return nil
@@ -88,6 +89,7 @@ func (r *ServerRouter) dropConn(l *link, sc *serverConn) {
 	delete(r.tokens, sc.token)
 	sc.from.open--
 	r.allowances.leave(sc.allowance)
+	r.announcing.leave(sc.announces)
 	count(r.perID, sc.info.Principal.ID, -1)
 	count(r.perIP, sc.ip, -1)
 	close(sc.ended)

@@ -34,6 +34,7 @@ const (
 	LimitBurst
 	LimitSenders
 	LimitEventsPerSender
+	LimitNames
 	LimitSubscriptions
 	LimitPendingRequests
 	LimitOutbound
@@ -56,6 +57,7 @@ var limitNames = [limitCount]string{
 	LimitConnectionsPerIP: "connections_per_ip", LimitUnauthenticated: "unauthenticated",
 	LimitUnauthenticatedPerIP: "unauthenticated_per_ip", LimitUnauthenticatedBytes: "unauthenticated_bytes",
 	LimitRate: "rate", LimitBurst: "burst", LimitSenders: "senders", LimitEventsPerSender: "events_per_sender",
+	LimitNames:         "names",
 	LimitSubscriptions: "subscriptions", LimitPendingRequests: "pending_requests", LimitOutbound: "outbound",
 	LimitOutboundTotal: "outbound_total", LimitInbound: "inbound", LimitWindowEvents: "window_events",
 	LimitWindowBytes: "window_bytes", LimitRoutes: "routes", LimitOffline: "offline", LimitNodes: "nodes",

@@ -33,6 +33,7 @@ type Limits struct {
 	Burst                int // of those, at once after a pause; default twice Rate
 	Senders              int // senders announced by one connection; default 256
 	EventsPerSender      int // events, and methods, that one of those declares; default 1,024
+	NameBytes            int // bytes of the names of all senders of one connection, their events and methods; default 1 MiB
 	Subscriptions        int // patterns asked for by one connection; default 1,024
 	PendingRequests      int // requests of one connection without an answer; default 128
 	OutboundBytes        int // buffered for a peer that reads slowly; default 4 MiB
@@ -81,6 +82,7 @@ func (l *Limits) fields() []limitField {
 		num(LimitBurst, &l.Burst, 0), // WithDefaults knows Rate
 		num(LimitSenders, &l.Senders, 256),
 		num(LimitEventsPerSender, &l.EventsPerSender, 1024),
+		num(LimitNames, &l.NameBytes, 1<<20),
 		num(LimitSubscriptions, &l.Subscriptions, 1024),
 		num(LimitPendingRequests, &l.PendingRequests, 128),
 		num(LimitOutbound, &l.OutboundBytes, 4<<20),

@@ -100,18 +100,17 @@ func TestALimitIsLoggedOnceASecond(t *testing.T) {
 // does not begin anew.
 func TestAllowance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		lim := Limits{Rate: 10, Burst: 20}
 		var all buckets
-		a := all.join("plant", lim)
+		a := all.join("plant", 10, 20)
 		require.Zero(t, a.take(20, time.Now()))
 		require.Equal(t, 500*time.Millisecond, a.take(5, time.Now()))
-		b := all.join("plant", lim)
+		b := all.join("plant", 10, 20)
 		require.Same(t, a, b, "all connections of a principal share it")
 		all.leave(a)
 		all.leave(b)
-		require.Same(t, a, all.join("plant", lim))
+		require.Same(t, a, all.join("plant", 10, 20))
 		all.leave(a)
-		require.NotSame(t, all.join("", lim), all.join("", lim), "of whom nothing is known")
+		require.NotSame(t, all.join("", 10, 20), all.join("", 10, 20), "of whom nothing is known")
 		time.Sleep(time.Second)
 		require.Zero(t, a.take(5, time.Now()), "10 have come, 5 were owed")
 		time.Sleep(time.Hour)
@@ -119,7 +118,7 @@ func TestAllowance(t *testing.T) {
 		require.Positive(t, a.take(1, time.Now()), "no more is saved up than Burst")
 		all.sweep = 0
 		time.Sleep(time.Hour)
-		all.join("other", lim)
+		all.join("other", 10, 20)
 		require.Len(t, all.of, 1, "one that is full and not used is forgotten")
 	})
 }

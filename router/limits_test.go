@@ -60,6 +60,11 @@ var whoReaches = []struct {
 		g.send(wire.Connect{Sender: 1, Epoch: 1, Name: "s", Events: []string{"a", "b"}})
 		return g.thrownOut()
 	}, sig.CodeLimit, "EventsPerSender: a sender may declare 1 events"},
+	{router.LimitNames, router.Limits{NameBytes: 1000}, func(h *hub, g *guest) (uint16, string) {
+		long := strings.Repeat("e", 250)
+		g.send(connects(1), wire.Connect{Sender: 2, Route: 2, Epoch: 1, Name: "s", Events: []string{long + "1", long + "2"}, Requests: []string{long + "3", long + "4"}})
+		return g.thrownOut()
+	}, sig.CodeLimit, "NameBytes: the names of one connection's senders may have 1000 bytes"},
 	{router.LimitRoutes, router.Limits{RoutesPerPeer: 10}, func(h *hub, g *guest) (uint16, string) {
 		g.send(connects(10))
 		return g.thrownOut()
@@ -269,6 +274,31 @@ func TestRequestNobodyAnswers(t *testing.T) {
 		require.EqualValues(t, 2, h.srv.Stats().Limits[router.LimitReplyTTL])
 		mute.conn.Close()
 		asks.conn.Close()
+		require.NoError(t, h.srv.Close())
+	})
+}
+
+// TestHeldBackByNames: whoever announces senders again and again waits, so that what
+// others are told of them does not fill their queues.
+func TestHeldBackByNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const names, n = 50_000, 400 // 189,000 bytes, of which 100,000 may come at once, then 3,333 a second
+		h := newLimitedHub(t, router.ServerOptions{Limits: router.Limits{NameBytes: names}})
+		slow, restless := h.guest(wire.Hello{ID: wire.NodeID{1}}), h.guest(wire.Hello{ID: wire.NodeID{2}})
+		slow.subscribes("**", "**")
+		start := time.Now()
+		for i := range uint32(n) {
+			restless.send(wire.Connect{Sender: i + 1, Route: 1, Epoch: 1, Name: fmt.Sprintf("s/%d", i), Events: []string{strings.Repeat("a", 200), strings.Repeat("b", 200)}},
+				wire.Disconnect{Sender: i + 1})
+			synctest.Wait()
+		}
+		for range n {
+			slow.await(wire.TypeConnect)
+		}
+		require.InDelta(t, 24, time.Since(start).Seconds(), 4)
+		require.Positive(t, h.srv.Stats().Limits[router.LimitNames])
+		slow.conn.Close()
+		restless.conn.Close()
 		require.NoError(t, h.srv.Close())
 	})
 }

@@ -28,6 +28,10 @@ func (s *session) passOn(e *wire.Request, to *sig.Sender, owner *link) {
 		s.refuse(e.ID, sig.NewError(sig.CodeTooLarge, fmt.Sprintf("the payload has %d bytes", len(payload))))
 		return
 	}
+	if err := next.checkRoom(sig.CodeBusy, len(payload)); err != nil {
+		s.refuse(e.ID, err)
+		return
+	}
 	a := &asked{to: next, sender: to, method: sig.Name(e.Method), from: s, fromID: e.ID, since: s.now()}
 	a.until = a.since.Add(s.patienceFor(e))
 	if !next.requests.takePlace(s) {
@@ -181,7 +185,9 @@ func (a *asked) leave() (open bool) {
 // passedReply is another peer's answer as this one gets it.
 func (s *session) passedReply(a *asked, payload []byte, err error) wire.Reply {
 	if err == nil {
-		payload, err = s.passedPayload(payloadIn{payload, a.to.codec})
+		if payload, err = s.passedPayload(payloadIn{payload, a.to.codec}); err == nil {
+			err = s.checkAnswer(payload)
+		}
 	}
 	if err != nil {
 		return refusal(a.fromID, err)

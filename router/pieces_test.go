@@ -38,7 +38,7 @@ func TestPiecesCountAsOne(t *testing.T) {
 func TestDatagramsAreHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newReceiver(t)
-		v.s.allowance = newBucket(Limits{Rate: 10, Burst: 20}, time.Now())
+		v.s.allowance = newBucket(10, 20, time.Now())
 		v.stream(wire.Connect{Sender: 1, Route: 0, Epoch: 1, Name: "tank", Events: []string{"e"}, Fresh: true}.Append(nil))
 		v.stream(wire.Route{Route: 0, Seq: 1, Period: 1}.Append(nil))
 		v.s.newcomers()

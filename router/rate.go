@@ -7,8 +7,8 @@ import (
 	"github.com/gosig/gosig/wire"
 )
 
-// bucket is the allowance of one principal: Rate envelopes a second, saved up to
-// Burst. All its connections share it. Who has used it up is held back: nothing
+// bucket is the allowance of one principal, in units a second, saved up to a bound:
+// of envelopes (Rate, Burst), and of bytes of names (NameBytes). All its connections share it. Who has used it up is held back: nothing
 // more is read from that connection until the debt is paid, so that the emitter's
 // own buffers fill, and the medium's. Nothing is lost here, and nobody else waits
 // (P7, P8); see docs/decisions/0006-no-default-rate.md.
@@ -21,17 +21,15 @@ type bucket struct {
 	users  int       // connections; the server's lock guards it
 }
 
-func newBucket(limits Limits, now time.Time) *bucket {
-	b := &bucket{tokens: float64(limits.Burst), filled: now}
-	b.allow(limits)
-	return b
+func newBucket(rate, burst float64, now time.Time) *bucket {
+	return &bucket{rate: rate, burst: burst, tokens: burst, filled: now}
 }
 
 // allow sets what is allowed from now on.
-func (b *bucket) allow(limits Limits) {
+func (b *bucket) allow(rate, burst float64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.rate, b.burst = float64(limits.Rate), float64(limits.Burst)
+	b.rate, b.burst = rate, burst
 }
 
 // take uses n of the allowance, also more than there is, and returns how long it
@@ -71,20 +69,20 @@ type buckets struct {
 }
 
 // join returns the bucket of a principal for one more connection.
-func (t *buckets) join(key string, limits Limits) *bucket {
+func (t *buckets) join(key string, rate, burst float64) *bucket {
 	now := time.Now()
 	if key == "" { // nobody knows who it is, or where from: each for itself
-		return newBucket(limits, now)
+		return newBucket(rate, burst, now)
 	}
 	b := t.of[key]
 	if b == nil {
 		if len(t.of) >= t.sweep {
 			t.forgetFull(now)
 		}
-		b = newBucket(limits, now)
+		b = newBucket(rate, burst, now)
 		put(&t.of, key, b)
 	}
-	b.allow(limits)
+	b.allow(rate, burst)
 	b.users++
 	return b
 }
@@ -120,13 +118,26 @@ func (s *session) newcomers() int {
 }
 
 // holdBack waits until the peer's principal may send again, if it has used up
-// its allowance. Meanwhile the peer hears from us, and is not taken for silent.
+// its allowance.
 func (s *session) holdBack() {
-	wait := s.allowance.take(s.newcomers(), time.Now())
+	s.waitFor(s.allowance.take(s.newcomers(), time.Now()), LimitRate)
+}
+
+// holdAnnouncing is holdBack for who announces senders again and again: others are
+// told of each, and what they are told waits in their queues.
+func (s *session) holdAnnouncing() {
+	n := s.announcing
+	s.announcing = 0
+	s.waitFor(s.announcements.take(n, time.Now()), LimitNames)
+}
+
+// waitFor waits on account of a limit. Meanwhile the peer hears from us, and is not
+// taken for silent.
+func (s *session) waitFor(wait time.Duration, limit Limit) {
 	if wait <= 0 {
 		return
 	}
-	s.hit(LimitRate, "then", "held back", "for", wait)
+	s.hit(limit, "then", "held back", "for", wait)
 	every := min(s.link.limits.Keepalive, leastKeepalive)
 	for until := time.Now().Add(wait); wait > 0 && sleep(s.ctx, min(wait, every)); wait = time.Until(until) {
 		s.heard.Store(true)

@@ -66,6 +66,9 @@ func (s *session) readOn() (over bool) {
 		if s.allowance != nil {
 			s.holdBack()
 		}
+		if s.announcing > 0 && s.announcements != nil {
+			s.holdAnnouncing()
+		}
 		if fresh { // this one's stack may have grown
 			s.readers.Go(s.read) // ends as this one does
 			return false

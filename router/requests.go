@@ -146,6 +146,9 @@ func (s *session) requestTo(ctx context.Context, to *sig.Sender, name sig.Name, 
 		return nil, err
 	}
 	a.payload = payload
+	if err := s.checkRoom(sig.CodeBusy, len(payload)); err != nil {
+		return nil, err
+	}
 	t := &s.requests
 	if err := t.enter(ctx, s); err != nil {
 		return nil, err

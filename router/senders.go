@@ -53,8 +53,26 @@ func (s *session) onConnect(e *wire.Connect) error {
 		s.expectDatagrams()
 	}
 	put(&s.senders, e.Sender, ps)
+	s.names += namesOf(e)
+	s.announcing += namesOf(e)
 	s.register(ps, s.handlersNext)
 	return nil
+}
+
+// announceAnew is in how many seconds a principal may announce as many names anew
+// as one connection may have; at once it is twice as many.
+const announceAnew = 15
+
+// namesOf is about how many bytes others get to know of a sender when it comes and
+// when it leaves.
+func namesOf(e *wire.Connect) int {
+	n := 64 + len(e.Name)
+	for _, list := range [][]string{e.Events, e.Requests} {
+		for _, name := range list {
+			n += 1 + len(name)
+		}
+	}
+	return n
 }
 
 // checkConnect enforces the limits and the numbering.
@@ -67,6 +85,8 @@ func (s *session) checkConnect(e *wire.Connect) error {
 		return unless("senders", s.limitError(LimitSenders, fmt.Sprintf("Senders: one connection may announce %d", lim.Senders)))
 	case len(e.Events) > lim.EventsPerSender || len(e.Requests) > lim.EventsPerSender:
 		return unless("events per sender", s.limitError(LimitEventsPerSender, fmt.Sprintf("EventsPerSender: a sender may declare %d events and as many requests", lim.EventsPerSender)))
+	case s.link.role == wire.RoleServer && s.names+namesOf(e) > lim.NameBytes:
+		return s.limitError(LimitNames, fmt.Sprintf("NameBytes: the names of one connection's senders may have %d bytes", lim.NameBytes))
 	case uint64(e.Route)+uint64(len(e.Events)) > uint64(lim.RoutesPerPeer):
 		return unless("routes", s.limitError(LimitRoutes, fmt.Sprintf("RoutesPerPeer: route numbers end at %d", lim.RoutesPerPeer)))
 	}
@@ -273,6 +293,7 @@ func (s *session) onDisconnect(e *wire.Disconnect) error {
 		return unless("disconnect of nobody", sig.NewError(sig.CodeProtocol, fmt.Sprintf("DISCONNECT of sender %d, which was not announced", e.Sender)))
 	}
 	delete(s.senders, e.Sender)
+	s.names -= namesOf(&ps.connect)
 	s.in = s.in.without(ps.routes)
 	for _, ir := range ps.routes {
 		ir.forgetCredit()

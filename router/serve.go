@@ -175,7 +175,9 @@ func (s *session) refuse(id uint64, err error) { s.link.send(s, refusal(id, err)
 func (s *session) reply(dst []byte, id uint64, reply any, err error) wire.Reply {
 	var payload []byte
 	if err == nil {
-		payload, err = s.requestPayload(dst, reply)
+		if payload, err = s.requestPayload(dst, reply); err == nil {
+			err = s.checkAnswer(payload)
+		}
 	}
 	if err != nil {
 		return refusal(id, err)

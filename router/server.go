@@ -87,8 +87,9 @@ type ServerRouter struct {
 	perID      map[string]int
 	perIP      map[string]int
 	opening    openings
-	allowances buckets
-	gone       Usage // of connections that have ended
+	allowances buckets // of envelopes
+	announcing buckets // of names
+	gone       Usage   // of connections that have ended
 }
 
 // serverConn is what the server knows of a connection beyond its link.
@@ -98,7 +99,8 @@ type serverConn struct {
 	proof     auth.Verified // what it was let in by, if not by its carrier
 	ip        string
 	from      *entrance
-	allowance *bucket       // nil: as much as it likes
+	allowance *bucket // nil: as much as it likes
+	announces *bucket
 	ended     chan struct{} // closed once its senders have left
 }
 
@@ -291,7 +293,7 @@ func (r *ServerRouter) welcome(l *link, conn carrier.Conn, from *entrance) (*ses
 		s.closing.Store(true) // by abort, which has a last word to say
 		return nil, nil, err
 	}
-	s.allowance = sc.allowance
+	s.allowance, s.announcements = sc.allowance, sc.announces
 	r.policy.grant(l, who.principal) // after the link can be found by whoever changes the policy
 	peers := reachable(hello.ID, hello.Name, hello.Features, hello.Nodes)
 	err = r.node.admit(l, peers)

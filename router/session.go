@@ -77,22 +77,26 @@ type session struct {
 	arrived    uint64     // events since the last flush
 	came       int        // envelopes since the last look at the allowance
 	allowance  *bucket    // of the peer's principal; nil: as much as it likes
-	noted      []*inRoute // have had events since
-	stretch    uint64     // counts the stretches of events for which what is known of a route holds, see survey
-	run        passingRun
-	relayed    []*requestTable      // answers to others in this batch
-	local      *inBatch             // for the handlers here, of this batch
-	localEnd   int                  // where its latest events end in the batch
-	reading    *buffer              // the batch lies in it
-	room       int                  // what the next read gets
-	wants      map[sig.Pattern]bool // what the peer asked for, and whether it accepts loss
-	scratch    []byte               // the envelope being relayed
-	asks       wire.Request         // the last one taken in
-	answers    wire.Reply           // the same
-	transcoded transcoded           // the event being forwarded
-	woken      bool                 // this batch has brought something for other goroutines
-	partial    []byte               // an envelope of which pieces have come, with room for its length; nil: none
-	pieces     int                  // so many
+
+	names         int        // bytes of the names of the peer's senders; of the reader
+	announcing    int        // of those that have come since the last look; of the reader
+	announcements *bucket    // how many the peer's principal may announce anew; nil: as many as it likes
+	noted         []*inRoute // have had events since
+	stretch       uint64     // counts the stretches of events for which what is known of a route holds, see survey
+	run           passingRun
+	relayed       []*requestTable      // answers to others in this batch
+	local         *inBatch             // for the handlers here, of this batch
+	localEnd      int                  // where its latest events end in the batch
+	reading       *buffer              // the batch lies in it
+	room          int                  // what the next read gets
+	wants         map[sig.Pattern]bool // what the peer asked for, and whether it accepts loss
+	scratch       []byte               // the envelope being relayed
+	asks          wire.Request         // the last one taken in
+	answers       wire.Reply           // the same
+	transcoded    transcoded           // the event being forwarded
+	woken         bool                 // this batch has brought something for other goroutines
+	partial       []byte               // an envelope of which pieces have come, with room for its length; nil: none
+	pieces        int                  // so many
 
 	// Of whoever writes, see writing.
 	direct   carrier.TrySender // conn, if it can write without waiting

@@ -34,8 +34,16 @@ func (s *session) settleLocked() (part int, over bool) {
 	case before > 0 && now == 0:
 		r.holders.Add(-1)
 	}
-	used := r.used.Add(now - before)
-	if now < before || r.bound == 0 || used <= r.bound {
+	r.used.Add(now - before)
+	if now < before {
+		return 0, false
+	}
+	return r.part()
+}
+
+// part is the equal part of each connection, if all together have too much.
+func (r *reserve) part() (part int, over bool) {
+	if r.bound == 0 || r.used.Load() <= r.bound {
 		return 0, false
 	}
 	return int(r.bound / max(r.holders.Load(), 1)), true

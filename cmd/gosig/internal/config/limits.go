@@ -30,6 +30,7 @@ type Limits struct {
 	Burst                  Count    `toml:"burst"`
 	Senders                Count    `toml:"senders"`
 	EventsPerSender        Count    `toml:"events_per_sender"`
+	Names                  Size     `toml:"names"`
 	Subscriptions          Count    `toml:"subscriptions"`
 	PendingRequests        Count    `toml:"pending_requests"`
 	Outbound               Size     `toml:"outbound"`
@@ -102,6 +103,7 @@ func (l *Limits) bind(r *router.Limits, c *codec.Limits) []binding {
 		{"burst", &l.Burst, &r.Burst, "of those, at once after a pause", ofClient, "as rate"},
 		{"senders", &l.Senders, &r.Senders, "senders of one connection", ofClient, "the connection ends: limit (12)"},
 		{"events_per_sender", &l.EventsPerSender, &r.EventsPerSender, "events, and methods, of one sender", ofClient, "the connection ends: limit (12)"},
+		{"names", &l.Names, &r.NameBytes, "names of all senders of one connection, of their events and methods", ofClient, "the connection ends: limit (12); who announces names anew, twice as many at once or four times in a minute, is held back as by rate"},
 		{"subscriptions", &l.Subscriptions, &r.Subscriptions, "patterns one connection asks for", ofClient, "the subscription is refused: limit (12)"},
 		{"pending_requests", &l.PendingRequests, &r.PendingRequests, "requests of one connection without an answer", ofClient, "the request is refused: busy (7)"},
 		{"outbound", &l.Outbound, &r.OutboundBytes, "buffered for a peer that reads slowly", ofClient, "its oldest events are lost, which it is told; if that is not enough the connection ends: limit (12)"},
