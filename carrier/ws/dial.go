@@ -138,7 +138,7 @@ func (d *dialling) secure(ctx context.Context) (carrier.Identity, error) {
 // RoundTrip implements [http.RoundTripper] for the one request there is.
 func (d *dialling) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.Write(d.socket.Conn); err != nil {
-		return nil, err
+		return nil, explainAnswer(nil, err)
 	}
 	first := &bytes.Buffer{}
 	br := bufio.NewReader(io.TeeReader(io.LimitReader(d.socket.Conn, maxResponse), &prefix{first, 16}))

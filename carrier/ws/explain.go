@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 	"time"
@@ -78,6 +79,10 @@ func errIsTLS() error {
 
 // explain says what to do about a server that did not upgrade. resp may be nil.
 func (d *dialling) explain(resp *http.Response, err error) error {
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err // around it is what was asked, and by whom
+	}
 	if resp == nil || d.status == 0 || d.status == http.StatusSwitchingProtocols {
 		return err
 	}
