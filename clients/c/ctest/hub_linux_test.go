@@ -36,12 +36,17 @@ func patient(t testing.TB) context.Context {
 	return ctx
 }
 
-// deviceProgram is test/device.c under the sanitizers.
-func deviceProgram(t *testing.T) string {
+// deviceProgram is test/device.c under the sanitizers, with the sizes by default or those
+// of flags.
+func deviceProgram(t *testing.T, flags ...string) string {
 	t.Helper()
-	return program(t, host(t), join(warnings, sanitizers, []string{
-		filepath.Join(root, "test", "device.c"), filepath.Join(root, "ports", "posix", "gosig_posix.c"), sanitized(t),
-	})...)
+	client := sources(t)
+	if len(flags) == 0 {
+		client = []string{sanitized(t)}
+	}
+	return program(t, host(t), join(warnings, sanitizers, flags, []string{
+		filepath.Join(root, "test", "device.c"), filepath.Join(root, "ports", "posix", "gosig_posix.c"),
+	}, client)...)
 }
 
 // hub is a router with one serial port, and what is at the other end of the line.
@@ -123,7 +128,13 @@ func (h *hub) device(codec string, token ...string) *device {
 // startDevice starts test/device.c.
 func startDevice(t *testing.T, args ...string) *device {
 	t.Helper()
-	cmd := exec.Command(deviceProgram(t), args...)
+	return startProgram(t, deviceProgram(t), args...)
+}
+
+// startProgram starts what deviceProgram has made.
+func startProgram(t *testing.T, path string, args ...string) *device {
+	t.Helper()
+	cmd := exec.Command(path, args...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
