@@ -1,5 +1,7 @@
 package link
 
+import "fmt"
+
 // OfVersion returns the options of an end that speaks another version.
 func OfVersion(o Options, version, least byte) Options {
 	o.version, o.minVersion = version, least
@@ -51,3 +53,24 @@ func DecodeCOBS(p []byte) ([]byte, bool) { return decodeCOBS(p) }
 
 // SID returns what marks the frames from one end to the other.
 func SID(from, to uint32) byte { return sid(from, to) }
+
+// Broken says which of the sender's counts is not what it counts, if one is not.
+func (m *Machine) Broken() string {
+	s := &m.tx
+	lost, bytes := 0, 0
+	for seq := s.una; seq != s.next; seq++ {
+		if s.at(seq).lost {
+			lost++
+		}
+		bytes += s.at(seq).size
+	}
+	switch {
+	case lost != s.lost:
+		return fmt.Sprintf("%d frames are lost, it counts %d", lost, s.lost)
+	case bytes != s.inFrames || bytes > s.size || s.size > len(s.ring):
+		return fmt.Sprintf("%d bytes in frames, it counts %d of %d", bytes, s.inFrames, s.size)
+	case s.outstanding() > s.window:
+		return fmt.Sprintf("%d frames on their way, at most %d may be", s.outstanding(), s.window)
+	}
+	return ""
+}

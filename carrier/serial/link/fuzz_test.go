@@ -112,6 +112,9 @@ func FuzzMachine(f *testing.F) {
 // check: what is sent are frames of a bounded size, and the deadline is not past.
 // It reports whether a session was lost.
 func check(t *testing.T, m *link.Machine, now time.Duration) bool {
+	if wrong := m.Broken(); wrong != "" {
+		t.Fatal(wrong)
+	}
 	if d := m.Deadline(now); d < now {
 		t.Fatalf("a deadline in the past: %v at %v", d, now)
 	}
