@@ -28,9 +28,9 @@ var (
 	brokers = []string{"gosig", "nats", "floor", "mangos", "mochi", "nexus"}
 	fastest = []string{"gosig", "nats", "floor"}
 	callees = []string{"gosig", "nats", "floor", "floorecho", "grpc", "grpcstream", "netrpc", "mangos", "nexus"}
-	beside  = []string{"gosig", "floor"}      // the same frames over the bare medium
-	itself  = []string{"gosig", "gosigtcp"}   // gosig over its own tcp
-	ruled   = []string{"gosig", "gosigrules"} // gosig under a policy
+	beside  = []string{"gosig", "floor"}                  // the same frames over the bare medium
+	itself  = []string{"gosig", "gosigtcp"}               // gosig over its own tcp
+	ruled   = []string{"gosig", "gosigrules", "gosigtcp"} // gosig under a policy, and once more without: what scatter is
 	idlers  = []string{"gosig", "nats", "floor", "mangos", "mochi", "nexus"}
 )
 
