@@ -1,7 +1,7 @@
 # Shortcuts; "make help" lists them. Everything here needs Go only, but for e2e-loss and
 # e2e-serial.
 .DEFAULT_GOAL := help
-.PHONY: help hostile hostile-checks fairness check test race vet lint fmt fuzz-corpora fuzz e2e-loss e2e-serial serial-line examples custom-carrier build demo ci
+.PHONY: help hostile hostile-checks fairness check test race scribble vet lint fmt fuzz-corpora fuzz e2e-loss e2e-serial serial-line examples custom-carrier build demo ci
 
 # Tools are pinned in tools/go.mod and run from there.
 TOOL = go tool -modfile=tools/go.mod
@@ -17,6 +17,9 @@ test: ## all tests
 
 race: ## all tests under the race detector
 	go test -race ./...
+
+scribble: ## tests of the router that scribble over lent memory when it is given back
+	go test -tags scribble ./router/...
 
 vet: ## go vet
 	go vet ./...

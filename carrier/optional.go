@@ -78,6 +78,20 @@ func TrySenderOf(conn Conn) (TrySender, bool) {
 	return c, true
 }
 
+// Resumable is a [Conn] of which a Receive whose context has ended has lost nothing:
+// it may be called again.
+type Resumable interface {
+	// CanResume reports whether that is so; it never changes.
+	CanResume() bool
+}
+
+// CanResume reports whether conn says that a Receive whose context has ended may
+// be called again.
+func CanResume(conn Conn) bool {
+	c, ok := conn.(Resumable)
+	return ok && c.CanResume()
+}
+
 // IdentityOf returns who the peer of conn is, and false when the medium cannot
 // tell.
 func IdentityOf(conn Conn) (Identity, bool) {

@@ -36,3 +36,18 @@ func InBatch(reg *sig.Registry, sender sig.Name) {
 		}
 	}
 }
+
+// CallersRead tells how often callers have read their answers themselves on a
+// client's connection, and whether nobody reads at the moment.
+func CallersRead(c *ClientRouter) (times uint64, nobody bool) {
+	s := c.link.current.Load()
+	if s == nil {
+		return 0, false
+	}
+	s.requests.mu.Lock()
+	defer s.requests.mu.Unlock()
+	if s.lead == nil {
+		return 0, false
+	}
+	return s.lead.reads, s.lead.role == byNoOne
+}

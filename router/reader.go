@@ -35,27 +35,17 @@ func (s *session) readOn() (over bool) {
 	over = true
 	defer s.contain()
 	for {
-		batch, err := s.receive()
-		switch {
-		case err == nil:
-		case errors.Is(err, carrier.ErrFrameTooLarge), errors.Is(err, carrier.ErrProtocol):
-			s.violation(err) // the peer can still be told
-			return true
-		default:
-			s.fail(err)
-			return true
+		lone, err := s.takeBatch(s.receive(context.Background()))
+		if s.mayStandBy(lone) {
+			s.woken = false // there was one only, and this goroutine stops
+			err = s.standBy()
 		}
-		s.heard.Store(true)
-		fresh := s.wasSilent()
-		s.link.traffic.bytesIn.Add(uint64(len(batch)))
-		err = s.takeIn(batch)
 		if s.woken {
 			s.woken = false
 			runtime.Gosched() // they go first: reading on often finds nothing yet
 		}
 		if err != nil {
-			s.leaveInline()
-			s.violation(err)
+			s.endReading(err)
 			return true
 		}
 		over = false // as long as another one may read on
@@ -69,11 +59,22 @@ func (s *session) readOn() (over bool) {
 		if s.announcing > 0 && s.announcements != nil {
 			s.holdAnnouncing()
 		}
-		if fresh { // this one's stack may have grown
+		if s.fresh { // this one's stack may have grown
 			s.readers.Go(s.read) // ends as this one does
 			return false
 		}
 	}
+}
+
+// endReading ends the connection because of what has ended the reading.
+func (s *session) endReading(err error) {
+	var by violated
+	if !errors.As(err, &by) {
+		s.fail(err)
+		return
+	}
+	s.leaveInline()
+	s.violation(by.error)
 }
 
 // silence is after how long the goroutine that reads makes room for another one:
@@ -106,14 +107,14 @@ func (s *session) takeIn(batch []byte) error {
 
 // receive returns the next batch, first of all what came behind WELCOME. It lies
 // in s.reading.
-func (s *session) receive() ([]byte, error) {
+func (s *session) receive(ctx context.Context) ([]byte, error) {
 	if len(s.behind) > 0 {
 		batch := s.behind
 		s.behind = nil
 		s.readIn(batch)
 		return batch, nil
 	}
-	batch, err := carrier.ReceiveLazily(context.Background(), s.conn, (*readBuffers)(s))
+	batch, err := carrier.ReceiveLazily(ctx, s.conn, (*readBuffers)(s))
 	if err == nil && &batch[0] != &s.reading.bytes[0] { // a frame larger than the buffer
 		s.reading.free()
 		s.readIn(batch)

@@ -159,6 +159,9 @@ func (s *session) requestTo(ctx context.Context, to *sig.Sender, name sig.Name, 
 		return nil, err
 	}
 	s.queueRequest(wire.Request{ID: a.id, Sender: a.number, TimeoutMS: timeoutOf(ctx), Method: string(method), Payload: payload}, alone)
+	if alone {
+		s.readAnswer(a)
+	}
 	select {
 	case o := <-a.reply:
 		return o.payload, o.err
@@ -418,6 +421,7 @@ func (s *session) endRequests() {
 	t := &s.requests
 	t.mu.Lock()
 	t.ended = true
+	s.lead.endLocked()
 	if t.sweep != nil {
 		t.sweep.Stop()
 	}

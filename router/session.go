@@ -71,6 +71,7 @@ type session struct {
 	retired    uint64     // node.retired when the batch was begun, before any of its events was looked at
 	settle     []*inRoute // have had held-back events since the last flush
 	latest     time.Time  // when a batch came
+	fresh      bool       // it was the first for a while
 	clock      time.Time  // of this batch, see now; zero: nobody has looked yet
 	replyTimes *Histogram // of requests passed on that this peer has answered, since the last flush
 	timed      bool       // there are some
@@ -136,6 +137,7 @@ type session struct {
 	requests requestTable
 	workers  workers
 	inline   *inline // nil: nobody has asked yet; of the reader alone
+	lead     *lead   // nil: no caller has been alone with an answer yet; changed under requests.mu
 	syncs    syncTable
 }
 

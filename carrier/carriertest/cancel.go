@@ -27,6 +27,7 @@ var cancelCases = []connCase{
 		"receive_again", "a cancelled Receive has lost nothing: the next one returns what came meanwhile", true,
 		func(k *kit, a, b carrier.Conn) {
 			if k.CancelBreaks {
+				k.check(!carrier.CanResume(b), "CanResume says that a cancelled Receive may be called again", "that it may not")
 				return
 			}
 			for i := range 20 {

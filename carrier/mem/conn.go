@@ -67,6 +67,9 @@ func (c *conn) Identity() (carrier.Identity, bool) {
 	return carrier.Identity{ID: c.peer, Method: "mem"}, c.peer != ""
 }
 
+// CanResume implements [carrier.Resumable].
+func (c *conn) CanResume() bool { return true }
+
 func (c *conn) SetMaxFrame(n int) {
 	c.limit.Store(int64(min(max(n, 1), largestFrame)))
 }

@@ -26,6 +26,9 @@ func (c Socket) ReceiveLazily(ctx context.Context, from carrier.BufferSource) ([
 	return batch, nil
 }
 
+// CanResume implements [carrier.Resumable]: sockets have deadlines.
+func (c Socket) CanResume() bool { return c.deadlines != nil }
+
 // notBegun is apart from ReceiveLazily for the sake of a stack that has 2 KiB: a
 // goroutine may wait there for each of many connections.
 //

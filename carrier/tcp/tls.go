@@ -140,6 +140,9 @@ func (c *tlsConn) Receive(ctx context.Context, buf []byte) ([]byte, error) {
 	return batch, refusal(err)
 }
 
+// CanResume implements [carrier.Resumable].
+func (c *tlsConn) CanResume() bool { return true }
+
 // ReceiveLazily implements [carrier.LazyReceiver].
 func (c *tlsConn) ReceiveLazily(ctx context.Context, from carrier.BufferSource) ([]byte, error) {
 	if err := c.Handshake(ctx); err != nil {
