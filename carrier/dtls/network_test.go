@@ -135,7 +135,7 @@ func TestAddressChanges(t *testing.T) {
 // TestAddressChangesUnderLoad: so it does in the middle of traffic both ways, which
 // costs what is on its way at that moment: that is sent again, once and in order.
 func TestAddressChangesUnderLoad(t *testing.T) {
-	const frames, changes = 3000, 6
+	const frames, changes = 2000, 4
 	ln, _ := listen(t, withKeys(), "")
 	p := newPath(t, ln.Addr(), 1, 0)
 	client, server := connect(t, ln, newSet(t, withKeys()), p.addr())
