@@ -49,7 +49,7 @@ e2e-serial: ## emulated boards with the client in C, at a serial line of a route
 
 hostile: ## strangers against a router on every carrier with honest clients, in full (ENVELOPES=10000000)
 	go test -count=1 -timeout 3h -v ./e2e/hostile -args -envelopes $(or $(ENVELOPES),10000000) -crowd 5000 -late $(or $(LATE),10s)
-	GOSIG_SCALE=10000 GOSIG_WITHIN=$(or $(WITHIN),1s) go test -count=1 -timeout 10m -v -run '^TestRevocationAtScale$$' ./router
+	GOSIG_SCALE=10000 GOSIG_WITHIN=$(or $(WITHIN),3s) go test -count=1 -timeout 10m -v -run '^TestRevocationAtScale$$' ./router
 
 hostile-checks: ## leave out one check of the router at a time: do the strangers notice?
 	go test -count=1 -timeout 30m -tags missingcheck -run '^TestEveryCheckIsNoticed$$' -v ./e2e/hostile

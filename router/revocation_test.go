@@ -25,7 +25,7 @@ import (
 // takes longer, since all others have to hear of it.
 // All have been told, by code denied, within GOSIG_WITHIN; the number of clients is
 // GOSIG_SCALE. Both are generous by default, since other tests run beside this one;
-// "make hostile" has 10,000 clients and a second.
+// "make hostile" has 10,000 clients.
 func TestRevocationAtScale(t *testing.T) {
 	clients, within := 300, 10*time.Second
 	if n := os.Getenv("GOSIG_SCALE"); n != "" {
