@@ -67,10 +67,12 @@ func (r *ServerRouter) addConn(l *link, sc *serverConn) error {
 	r.links[l] = sc
 	r.tokens[sc.token] = l
 	sc.from.open++
+	key := cmp.Or(id, sc.ip)
 	if lim.Rate > 0 {
-		sc.allowance = r.allowances.join(cmp.Or(id, sc.ip), float64(lim.Rate), float64(lim.Burst))
+		sc.allowance = r.allowances.join(key, float64(lim.Rate), float64(lim.Burst))
 	}
-	sc.announces = r.announcing.join(cmp.Or(id, sc.ip), float64(lim.NameBytes)/announceAnew, 2*float64(lim.NameBytes))
+	sc.announces = r.announcing.join(key, float64(lim.NameBytes)/announceAnew, 2*float64(lim.NameBytes))
+	sc.share = r.shares.join(key, lim.Processors)
 	count(r.perID, id, 1)
 	count(r.perIP, sc.ip, 1)
 	return nil
@@ -90,6 +92,7 @@ func (r *ServerRouter) dropConn(l *link, sc *serverConn) {
 	sc.from.open--
 	r.allowances.leave(sc.allowance)
 	r.announcing.leave(sc.announces)
+	r.shares.leave(cmp.Or(sc.info.Principal.ID, sc.ip), sc.share)
 	count(r.perID, sc.info.Principal.ID, -1)
 	count(r.perIP, sc.ip, -1)
 	close(sc.ended)

@@ -51,3 +51,30 @@ func CallersRead(c *ClientRouter) (times uint64, nobody bool) {
 	}
 	return s.lead.reads, s.lead.role == byNoOne
 }
+
+// HoldShare takes the turns that a principal has, until release is called.
+func (r *ServerRouter) HoldShare(principal string) (release func()) {
+	r.mu.Lock()
+	sh := r.shares.named[principal]
+	r.mu.Unlock()
+	held := make([]turn, sh.most)
+	for i := range held {
+		held[i].share = sh
+		held[i].take()
+	}
+	return func() {
+		for i := range held {
+			held[i].giveUp()
+		}
+	}
+}
+
+// WaitsForATurn reports whether a connection of a principal does.
+func (r *ServerRouter) WaitsForATurn(principal string) bool {
+	r.mu.Lock()
+	sh := r.shares.named[principal]
+	r.mu.Unlock()
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return len(sh.waiting) > 0
+}

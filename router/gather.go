@@ -18,6 +18,7 @@ type gather struct {
 	events int      // EVENT frames in buf
 	large  bool     // buf may have a frame that is to be cut
 	dirty  bool     // in the reader's touched list
+	slow   bool     // much waited for the peer when something was handed over last
 	to     *session // the connection it is for
 	sess   *session // the reader's
 }
@@ -175,6 +176,7 @@ func (g *gather) queueLocked(s *session, next segment) (claimed bool) {
 		s.out.adopt(next)
 	}
 	s.boundLocked()
+	g.slow = s.out.bytes > l.limits.OutboundBytes/4
 	claimed = len(g.sess.touched) <= claimPeers && s.claimLocked()
 	s.kickLocked()
 	return claimed
@@ -235,12 +237,17 @@ func (s *session) flush() {
 	}
 	s.noted = s.noted[:0]
 	s.stretch++
+	slow := 0
 	for _, g := range s.touched {
-		if len(g.buf) > 0 {
-			g.handOver(segment{})
+		if g.slow { // last: something may have to be dropped there, which takes time
+			s.touched[slow] = g
+			slow++
+			continue
 		}
-		g.mem.free()
-		g.dirty, g.to, g.buf, g.mem = false, nil, nil, nil
+		g.finish()
+	}
+	for _, g := range s.touched[:slow] {
+		g.finish()
 	}
 	s.touched = s.touched[:0]
 	if s.replyTimes != nil && s.timed {
@@ -259,6 +266,15 @@ func (s *session) flush() {
 	if len(s.gathers) > 4*len(s.senders)+1024 {
 		s.forgetGathers()
 	}
+}
+
+// finish hands over what is left, and lets go of what the gather had for this batch.
+func (g *gather) finish() {
+	if len(g.buf) > 0 {
+		g.handOver(segment{})
+	}
+	g.mem.free()
+	g.dirty, g.to, g.buf, g.mem = false, nil, nil, nil
 }
 
 // forgetGathers drops the batches of peers that are gone.

@@ -37,6 +37,7 @@ const (
 	LimitNames
 	LimitSubscriptions
 	LimitPendingRequests
+	LimitProcessors
 	LimitOutbound
 	LimitOutboundTotal
 	LimitInbound
@@ -58,7 +59,7 @@ var limitNames = [limitCount]string{
 	LimitUnauthenticatedPerIP: "unauthenticated_per_ip", LimitUnauthenticatedBytes: "unauthenticated_bytes",
 	LimitRate: "rate", LimitBurst: "burst", LimitSenders: "senders", LimitEventsPerSender: "events_per_sender",
 	LimitNames:         "names",
-	LimitSubscriptions: "subscriptions", LimitPendingRequests: "pending_requests", LimitOutbound: "outbound",
+	LimitSubscriptions: "subscriptions", LimitPendingRequests: "pending_requests", LimitProcessors: "processors", LimitOutbound: "outbound",
 	LimitOutboundTotal: "outbound_total", LimitInbound: "inbound", LimitWindowEvents: "window_events",
 	LimitWindowBytes: "window_bytes", LimitRoutes: "routes", LimitOffline: "offline", LimitNodes: "nodes",
 	LimitPositions: "positions",
@@ -91,8 +92,14 @@ func (c *counters) hit(log *slog.Logger, limit Limit, attrs ...any) {
 
 // hit is counters.hit, about this connection.
 func (s *session) hit(limit Limit, attrs ...any) {
-	s.link.stats.hit(s.link.log, limit, append([]any{"peer", s.describe()}, attrs...)...)
+	s.link.stats.hit(s.link.log, limit, append([]any{"peer", described{s}}, attrs...)...)
 }
+
+// described puts a description together if it is logged: few of many hits are.
+type described struct{ *session }
+
+// LogValue implements [slog.LogValuer].
+func (d described) LogValue() slog.Value { return slog.StringValue(d.describe()) }
 
 // limitError counts a limit that ends the connection, or refuses what the peer
 // asks for, and says so.

@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ type Limits struct {
 	NameBytes            int // bytes of the names of all senders of one connection, their events and methods; default 1 MiB
 	Subscriptions        int // patterns asked for by one connection; default 1,024
 	PendingRequests      int // requests of one connection without an answer; default 128
+	Processors           int // that one principal keeps busy at once while others are connected; default all that the runtime has but one, at least one
 	OutboundBytes        int // buffered for a peer that reads slowly; default 4 MiB
 	OutboundTotal        int // buffered for all peers together; default a quarter of GOMEMLIMIT, 1 GiB without one
 	InboundBytes         int // buffered for handlers that are slower than the peer; default 8 MiB
@@ -85,8 +87,9 @@ func (l *Limits) fields() []limitField {
 		num(LimitNames, &l.NameBytes, 1<<20),
 		num(LimitSubscriptions, &l.Subscriptions, 1024),
 		num(LimitPendingRequests, &l.PendingRequests, 128),
+		num(LimitProcessors, &l.Processors, 0), // WithDefaults asks the runtime
 		num(LimitOutbound, &l.OutboundBytes, 4<<20),
-		num(LimitOutboundTotal, &l.OutboundTotal, 0), // WithDefaults asks the runtime
+		num(LimitOutboundTotal, &l.OutboundTotal, 0), // the same
 		num(LimitInbound, &l.InboundBytes, 8<<20),
 		num(LimitWindowEvents, &l.WindowEvents, 256),
 		num(LimitWindowBytes, &l.WindowBytes, 64<<10),
@@ -121,14 +124,14 @@ func (l Limits) WithDefaults() Limits {
 		return l.filled()
 	}
 	l = usual() // most clients have these
-	l.OutboundTotal = shareOfMemory()
+	l.OutboundTotal, l.Processors = shareOfMemory(), allButOne()
 	return l
 }
 
 // usual are the defaults, but for what the runtime may be told later.
 var usual = sync.OnceValue(func() Limits {
 	l := Limits{}.filled()
-	l.OutboundTotal = 0
+	l.OutboundTotal, l.Processors = 0, 0
 	return l
 })
 
@@ -142,6 +145,7 @@ func (l Limits) filled() Limits {
 		l.Burst = 2 * l.Rate
 	}
 	def(&l.OutboundTotal, shareOfMemory())
+	def(&l.Processors, allButOne())
 	return l
 }
 
@@ -157,6 +161,9 @@ func shareOfMemory() int {
 	}
 	return int(min(max(limit/4, 1), math.MaxInt))
 }
+
+// allButOne is how many processors one principal may keep busy.
+func allButOne() int { return max(runtime.GOMAXPROCS(0)-1, 1) }
 
 // With returns l with the fields that over states in the place of its own.
 func (l Limits) With(over Limits) Limits {

@@ -109,6 +109,15 @@ var others = []reached{
 			g.send(wire.Pong{Nonce: 1}, wire.Cancel{ID: 1})
 		}
 	}},
+	{router.LimitProcessors, router.Limits{}, func(h *hub) {
+		eve := h.guestAs("eve", wire.Hello{ID: wire.NodeID{1}})
+		h.guestAs("anna", wire.Hello{ID: wire.NodeID{2}})
+		release := h.srv.HoldShare("eve")
+		defer release()
+		eve.send(wire.Ping{})
+		require.Eventually(h.t, func() bool { return h.srv.WaitsForATurn("eve") }, patience, time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // a short wait is no news
+	}},
 	{router.LimitInbound, router.Limits{InboundBytes: 4 << 10}, func(h *hub) {
 		h.stuck("tank")
 		g := h.tank(1, "tank")

@@ -247,7 +247,8 @@ func sumLost(batch []byte) []byte {
 // first lost one.
 type lossTally struct {
 	lost  []wire.Lost
-	index map[lossKey]int
+	last  int             // of lost: the one that was added to last
+	index map[lossKey]int // of lost, once they are many
 }
 
 type lossKey struct {
@@ -255,17 +256,36 @@ type lossKey struct {
 	reason uint8
 }
 
+// fewLost is up to how many are looked through one by one.
+const fewLost = 8
+
 func (t *lossTally) add(route uint32, n uint64, reason uint8) {
-	key := lossKey{route, reason}
-	if i, ok := t.index[key]; ok {
-		t.lost[i].Count += n
-		return
+	if t.last >= len(t.lost) || t.lost[t.last].Route != route || t.lost[t.last].Reason != reason { // as a rule it is the same again
+		t.last = t.find(lossKey{route, reason})
 	}
-	if t.index == nil {
+	t.lost[t.last].Count += n
+}
+
+// find returns where a route is in lost, and puts it there if it is not.
+func (t *lossTally) find(key lossKey) int {
+	if len(t.lost) > fewLost {
+		if i, ok := t.index[key]; ok {
+			return i
+		}
+	} else if i := slices.IndexFunc(t.lost, func(l wire.Lost) bool { return lossKey{l.Route, l.Reason} == key }); i >= 0 {
+		return i
+	}
+	t.lost = append(t.lost, wire.Lost{Route: key.route, Reason: key.reason})
+	switch n := len(t.lost); {
+	case n > fewLost+1:
+		t.index[key] = n - 1
+	case n == fewLost+1:
 		t.index = make(map[lossKey]int)
+		for i, l := range t.lost {
+			t.index[lossKey{l.Route, l.Reason}] = i
+		}
 	}
-	t.index[key] = len(t.lost)
-	t.lost = append(t.lost, wire.Lost{Route: route, Count: n, Reason: reason})
+	return len(t.lost) - 1
 }
 
 // flush appends the LOST frames to a batch and starts anew.
@@ -275,6 +295,5 @@ func (t *lossTally) flush(batch []byte) []byte {
 		batch = carrier.AppendFrame(batch, t.lost[i].Append(scratch[:0]))
 	}
 	t.lost = t.lost[:0]
-	clear(t.index)
 	return batch
 }

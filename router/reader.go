@@ -90,8 +90,11 @@ func (s *session) wasSilent() bool {
 	return silent
 }
 
-// takeIn takes in one batch, and leaves everything ready for the next.
+// takeIn takes in one batch in a turn of its principal, and leaves everything ready
+// for the next.
 func (s *session) takeIn(batch []byte) error {
+	s.takeTurn(&s.readTurn)
+	defer s.readTurn.giveUp()
 	if s.datagrams != nil {
 		s.reads.Lock()
 		defer s.reads.Unlock()

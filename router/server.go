@@ -89,6 +89,7 @@ type ServerRouter struct {
 	opening    openings
 	allowances buckets // of envelopes
 	announcing buckets // of names
+	shares     shares  // of the processors
 	gone       Usage   // of connections that have ended
 }
 
@@ -101,6 +102,7 @@ type serverConn struct {
 	from      *entrance
 	allowance *bucket // nil: as much as it likes
 	announces *bucket
+	share     *share
 	ended     chan struct{} // closed once its senders have left
 }
 
@@ -294,6 +296,8 @@ func (r *ServerRouter) welcome(l *link, conn carrier.Conn, from *entrance) (*ses
 		return nil, nil, err
 	}
 	s.allowance, s.announcements = sc.allowance, sc.announces
+	s.allowance = sc.allowance
+	s.readTurn.share, s.writeTurn.share = sc.share, sc.share
 	r.policy.grant(l, who.principal) // after the link can be found by whoever changes the policy
 	peers := reachable(hello.ID, hello.Name, hello.Features, hello.Nodes)
 	err = r.node.admit(l, peers)

@@ -79,9 +79,10 @@ type session struct {
 	came       int        // envelopes since the last look at the allowance
 	allowance  *bucket    // of the peer's principal; nil: as much as it likes
 
-	names         int        // bytes of the names of the peer's senders; of the reader
-	announcing    int        // of those that have come since the last look; of the reader
-	announcements *bucket    // how many the peer's principal may announce anew; nil: as many as it likes
+	names         int     // bytes of the names of the peer's senders; of the reader
+	announcing    int     // of those that have come since the last look; of the reader
+	announcements *bucket // how many the peer's principal may announce anew; nil: as many as it likes
+	readTurn      turn
 	noted         []*inRoute // have had events since
 	stretch       uint64     // counts the stretches of events for which what is known of a route holds, see survey
 	run           passingRun
@@ -100,12 +101,13 @@ type session struct {
 	pieces        int                  // so many
 
 	// Of whoever writes, see writing.
-	direct   carrier.TrySender // conn, if it can write without waiting
-	segs     []segment         // being written
-	batches  [][]byte          // what is left of them
-	wroteIn  time.Duration     // how long the latest write took
-	wroteCut int               // bytes of it, if something may have had to be cut
-	shallow  bool              // the medium was asked to take little ahead of the line
+	writeTurn turn
+	direct    carrier.TrySender // conn, if it can write without waiting
+	segs      []segment         // being written
+	batches   [][]byte          // what is left of them
+	wroteIn   time.Duration     // how long the latest write took
+	wroteCut  int               // bytes of it, if something may have had to be cut
+	shallow   bool              // the medium was asked to take little ahead of the line
 
 	// granting makes deciding about a pattern and subscribing to it one step. It
 	// guards wants, which is not the reader's alone.

@@ -96,7 +96,9 @@ func (s *session) boundLocked() {
 	if s.out.bytes <= bound {
 		return
 	}
-	if lost := s.out.shed(bound * 3 / 4); lost > 0 { // costs nothing where nothing may be dropped
+	// Little more than has to go: whoever queues the frame that is too much may be
+	// somebody else than who has filled the queue.
+	if lost := s.out.shed(bound - bound/32); lost > 0 { // costs nothing where nothing may be dropped
 		s.link.stats.lost(sig.LossSlowPeer, lost)
 		s.link.traffic.lost += lost
 		s.hit(limit, "lost", lost)
@@ -298,11 +300,41 @@ func nextChunk(chunk int, took time.Duration) int {
 func (s *session) sendTimed(batches [][]byte, size int) (time.Duration, error) {
 	start := time.Now()
 	s.writeEnds.Store(start.Add(writePatience(s.link.limits.WriteTimeout, size, s.conn.Traits().Rate)).UnixNano())
-	err := s.conn.Send(context.Background(), batches...)
+	err := s.sendInTurn(batches, size)
 	s.writeEnds.Store(0)
 	took := time.Since(start)
 	s.link.stats.writeTimes.observe(took)
 	return took, err
+}
+
+// sendInTurn writes in a turn of the peer's principal what the medium takes at once,
+// if it can tell, and waits for it with the rest. Little is written without: that takes
+// less than to wait for a reader which is in a turn, and to be woken.
+func (s *session) sendInTurn(batches [][]byte, size int) error {
+	if s.direct != nil && s.writeTurn.share != nil && size > claimMost {
+		var err error
+		if batches, err = s.tryInTurn(batches); err != nil || len(batches) == 0 {
+			return err
+		}
+	}
+	return s.conn.Send(context.Background(), batches...)
+}
+
+// tryInTurn returns what the medium has not taken.
+func (s *session) tryInTurn(batches [][]byte) (rest [][]byte, err error) {
+	s.takeTurn(&s.writeTurn)
+	defer s.writeTurn.giveUp()
+	for i, b := range batches {
+		n, err := s.direct.TrySend(b)
+		if err != nil {
+			return nil, err
+		}
+		if n < len(b) {
+			batches[i] = b[n:]
+			return batches[i:], nil
+		}
+	}
+	return nil, nil
 }
 
 // writePatience is how long a write may take, see [Limits.WriteTimeout]. A medium

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,9 @@ var attacks = []struct {
 	{"mute", "15 connections subscribe to everything and never read, one emits 16 KiB events", (*attacker).mute},
 }
 
+// spinning is what a process does that talks to nobody.
+const spinning = "spin"
+
 // attacker is a process that attacks until it is killed.
 type attacker struct {
 	addr  string
@@ -42,6 +46,9 @@ type attacker struct {
 
 // attack runs one of the attacks in this process.
 func attack(name string) {
+	if name == spinning {
+		spin()
+	}
 	token, err := auth.LoadCredential(os.Getenv("GOSIG_FAIRNESS_TOKEN"))
 	check(err)
 	set, err := carrier.NewSet(tcp.New(&tcp.Options{Logger: slog.New(slog.DiscardHandler)}))
@@ -58,6 +65,18 @@ func attack(name string) {
 		}
 	}
 	a.wg.Wait()
+}
+
+// spin keeps all processors busy until the process is killed.
+func spin() {
+	for range runtime.GOMAXPROCS(0) {
+		go func() { // to the end of the process
+			for n := 0; ; n++ {
+				_ = sha256.Sum256([]byte{byte(n)})
+			}
+		}()
+	}
+	select {}
 }
 
 func check(err error) {
@@ -97,37 +116,53 @@ func (a *attacker) connect() (carrier.Conn, error) {
 	h := wire.Hello{MinVersion: wire.MinVersion, MaxVersion: wire.Version, Name: "attacker", Codecs: []string{"raw"}, Features: wire.FeatureAuth}
 	_, _ = rand.Read(h.ID[:]) // never fails
 	hello := h.Append(nil)
-	challenge, err := exchange(ctx, c, hello)
+	challenge, _, err := exchange(ctx, c, hello)
+	var rest []byte
 	if err == nil {
 		proof := &auth.Challenge{Hello: sha256.Sum256(hello), Asked: sha256.Sum256(challenge), Private: true}
 		var p []byte
 		if p, err = a.token.Prove(proof); err == nil {
-			_, err = exchange(ctx, c, wire.Auth{Method: a.token.Method(), Proof: p}.Append(nil))
+			_, rest, err = exchange(ctx, c, wire.Auth{Method: a.token.Method(), Proof: p}.Append(nil))
 		}
 	}
 	if err != nil {
 		c.Close()
 		return nil, err
 	}
-	return c, nil
+	return &visitor{c, rest}, nil
 }
 
-// exchange sends a frame and returns the first one that comes.
-func exchange(ctx context.Context, c carrier.Conn, frame []byte) ([]byte, error) {
+// visitor is a connection that was let in.
+type visitor struct {
+	carrier.Conn
+	behind []byte // frames that came right behind the welcome
+}
+
+func (v *visitor) Receive(ctx context.Context, buf []byte) ([]byte, error) {
+	if batch := v.behind; len(batch) > 0 {
+		v.behind = nil
+		return batch, nil
+	}
+	return v.Conn.Receive(ctx, buf)
+}
+
+// exchange sends a frame and returns the first one that comes, and what comes right
+// behind it.
+func exchange(ctx context.Context, c carrier.Conn, frame []byte) (first, rest []byte, err error) {
 	if err := c.Send(ctx, carrier.AppendFrame(nil, frame)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	batch, err := c.Receive(ctx, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	first, _, err := carrier.Next(append([]byte(nil), batch...))
+	first, rest, err = carrier.Next(append([]byte(nil), batch...))
 	if t, _ := wire.TypeOf(first); err == nil && t == wire.TypeAbort {
 		var e wire.Abort
 		_ = e.Decode(first)
-		return nil, fmt.Errorf("not let in: %s", e.Reason)
+		return nil, nil, fmt.Errorf("not let in: %s", e.Reason)
 	}
-	return first, err
+	return first, rest, err
 }
 
 // connects announces a sender with one event.

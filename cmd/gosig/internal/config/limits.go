@@ -33,6 +33,7 @@ type Limits struct {
 	Names                  Size     `toml:"names"`
 	Subscriptions          Count    `toml:"subscriptions"`
 	PendingRequests        Count    `toml:"pending_requests"`
+	Processors             Count    `toml:"processors"`
 	Outbound               Size     `toml:"outbound"`
 	OutboundTotal          Size     `toml:"outbound_total"`
 	Inbound                Size     `toml:"inbound"`
@@ -106,6 +107,7 @@ func (l *Limits) bind(r *router.Limits, c *codec.Limits) []binding {
 		{"names", &l.Names, &r.NameBytes, "names of all senders of one connection, of their events and methods", ofClient, "the connection ends: limit (12); who announces names anew, twice as many at once or four times in a minute, is held back as by rate"},
 		{"subscriptions", &l.Subscriptions, &r.Subscriptions, "patterns one connection asks for", ofClient, "the subscription is refused: limit (12)"},
 		{"pending_requests", &l.PendingRequests, &r.PendingRequests, "requests of one connection without an answer", ofClient, "the request is refused: busy (7)"},
+		{"processors", &l.Processors, &r.Processors, "processors that one identity or IP address keeps busy at once while others are connected", ofClient, "held back: one of its connections waits while others of it are worked for"},
 		{"outbound", &l.Outbound, &r.OutboundBytes, "buffered for a peer that reads slowly", ofClient, "its oldest events are lost, which it is told; if that is not enough the connection ends: limit (12)"},
 		{"outbound_total", &l.OutboundTotal, &r.OutboundTotal, "buffered for all peers together", ofRouter, "as outbound, for those that have more than an equal part of it"},
 		{"inbound", &l.Inbound, &r.InboundBytes, "buffered for handlers slower than the peer", ofClient, "the oldest events are lost to the handlers of this process, which they are told"},

@@ -55,6 +55,8 @@ func limitTable() string {
 			value = "a quarter of `GOMEMLIMIT`"
 		case router.LimitBurst.String():
 			value = "twice `rate`"
+		case router.LimitProcessors.String():
+			value = "all but one"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", l.Key, value, l.About, l.Scope, l.Reached)
 	}
