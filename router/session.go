@@ -213,6 +213,8 @@ func lastWord(err error) (code uint16, text string) {
 		return uint16(se.Code), se.Text
 	case errors.Is(err, carrier.ErrFrameTooLarge):
 		return wire.CodeTooLarge, err.Error()
+	case errors.Is(err, context.Canceled): // no fault of the peer's
+		return uint16(sig.CodeClosed), "the router is closing"
 	}
 	return wire.CodeProtocol, err.Error()
 }
