@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"net/url"
@@ -99,7 +100,10 @@ func (d *dialer) explain(ctx, limited context.Context, err error) error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return carrier.ExplainDial(ctx, d.addr, err)
 	}
-	return fmt.Errorf("QUIC handshake with %s: %w", carrier.Redact(d.addr), explain(err))
+	if err = explain(err); err == io.EOF {
+		err = errPeerClosed
+	}
+	return fmt.Errorf("QUIC handshake with %s: %w", carrier.Redact(d.addr), err)
 }
 
 // anyAddress is the local address that follows the network's: none.
