@@ -83,6 +83,30 @@ func TestNumberFromTheOwnerOnly(t *testing.T) {
 	require.Equal(t, []wire.Route{{Route: 0, Seq: 5, Begin: true}}, routesOf(t, desk.next()))
 }
 
+// TestNumberOfBefore: a reader that has looked who wants an event before interest in it
+// lapsed, and goes on when it is wanted again, tells nobody that it begins where the
+// reader is: what the owner emitted until it heard of that would be missed in silence.
+func TestNumberOfBefore(t *testing.T) {
+	h := newHub(t, router.Limits{})
+	pi := kitchenSays(h, 5)
+	desk := h.guest(wire.Hello{ID: wire.NodeID{9}})
+	desk.send(wire.Subscribe{Sender: "kitchen", Event: "temp"})
+	var want wire.Want
+	require.NoError(t, want.Decode(pi.await(wire.TypeWant)))
+	pi.send(wire.Route{Route: 0, Seq: 5, Begin: true, Turn: want.Turn}, event{0, "5"})
+	require.Equal(t, "5", desk.hears())
+	desk.send(wire.Unsubscribe{Sender: "kitchen", Event: "temp"}, wire.Subscribe{Sender: "kitchen", Event: "temp"})
+	require.Empty(t, desk.round())
+	router.ReadAsBefore(h.reg, "kitchen")
+	require.Empty(t, desk.round())
+	for want.Turn < 3 { // wanted, not wanted, wanted
+		require.NoError(t, want.Decode(pi.await(wire.TypeWant)))
+	}
+	pi.send(wire.Route{Route: 0, Seq: 9, Begin: true, Turn: want.Turn})
+	require.Equal(t, []wire.Route{{Route: 0, Seq: 9, Begin: true}}, routesOf(t, desk.next()))
+	require.Empty(t, desk.round())
+}
+
 // TestIgnoredUntilTheAnswer: what the owner sends before it has heard that its
 // event is wanted again belongs to an interest that has ended. A subscriber that
 // has counted on a connection before finds out how much it has missed (P7).

@@ -68,10 +68,13 @@ func (out outRef) numbered(to *session, seq uint64) bool {
 	return to.numbers(out.or)
 }
 
-// beginNow sends the route's ROUTE, if the peer has none.
-func (out outRef) beginNow(to *session, seq uint64) {
+// beginNow sends the route's ROUTE, if the peer has none. It reports false if
+// nothing is to be sent.
+func (out outRef) beginNow(to *session, seq uint64) bool {
 	first := out.or.started.Load() != to
-	out.g.begin(to, out.or, seq)
+	if !out.g.begin(to, out.or, seq) {
+		return false
+	}
 	out.g.handOver(segment{})
 	out.g.aim(to)
 	if first {
@@ -79,6 +82,7 @@ func (out outRef) beginNow(to *session, seq uint64) {
 		defer to.link.mu.Unlock()
 		to.unsettleLocked(out.or)
 	}
+	return true
 }
 
 // numberedOverhead is the most that a NUMBERED's header takes.
@@ -225,7 +229,9 @@ func (s *session) tellTailLocked(or *outRoute, t tail) {
 // numbers.
 func (ir *inRoute) forwardNumbered(out outRef, to *session, flags wire.Flags, payload []byte) {
 	seq := ir.next - 1
-	out.beginNow(to, seq)
+	if !out.beginNow(to, seq) {
+		return
+	}
 	if to.codecKey != ir.sess.codecKey {
 		data, err := to.encoded(payload, ir.sess.codec)
 		if err != nil {

@@ -37,6 +37,29 @@ func InBatch(reg *sig.Registry, sender sig.Name) {
 	}
 }
 
+// ReadAsBefore has the reader that takes in a sender's events, which must be at rest,
+// pass on one of the first route as one does that has looked who wants it before
+// interest lapsed: to who is connected, and to who seems not to be.
+func ReadAsBefore(reg *sig.Registry, sender sig.Name) {
+	nodes.Lock()
+	n := nodes.byRegistry[reg]
+	nodes.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for s := range n.senders {
+		if s.Name() != sender {
+			continue
+		}
+		ir := origin(s.Routes()[0])
+		outs := ir.targets(s.Routes()[0])
+		ir.forward(outs, 0, []byte("1"))
+		for _, out := range outs {
+			out.or.keep(offlineItem{or: out.or, payload: []byte("1"), codec: ir.sess.codec, seq: ir.next - 1}, false)
+		}
+		ir.sess.flush()
+	}
+}
+
 // CallersRead tells how often callers have read their answers themselves on a
 // client's connection, and whether nobody reads at the moment.
 func CallersRead(c *ClientRouter) (times uint64, nobody bool) {

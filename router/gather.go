@@ -97,13 +97,21 @@ func (g *gather) put(run []byte, events int, mem *buffer, large bool) {
 }
 
 // begin makes the batch ready for a frame of the route to a connection, whose
-// event has the number seq.
-func (g *gather) begin(to *session, or *outRoute, seq uint64) {
+// event has the number seq. It reports false if the frame is not to be sent.
+func (g *gather) begin(to *session, or *outRoute, seq uint64) bool {
 	g.open(to)
-	if or.started.Load() != to {
-		var scratch [32]byte
-		g.buf = carrier.AppendFrame(g.buf, or.startsAt(to, seq).Append(scratch[:0]))
+	if or.started.Load() == to {
+		return true
 	}
+	e := or.startsAt(to, seq)
+	if e.Begin && or.awaitsOwner() {
+		or.begins.Store(true)
+		or.started.Store(nil)
+		return false
+	}
+	var scratch [32]byte
+	g.buf = carrier.AppendFrame(g.buf, e.Append(scratch[:0]))
+	return true
 }
 
 // added accounts for an EVENT that was appended.
@@ -119,7 +127,9 @@ func (g *gather) added(or *outRoute, flags wire.Flags, payload, size int) {
 
 // lost tells the peer of events that cannot be passed to it.
 func (g *gather) lost(to *session, or *outRoute, seq, n uint64) {
-	g.begin(to, or, seq)
+	if !g.begin(to, or, seq) {
+		return
+	}
 	var scratch [32]byte
 	g.buf = carrier.AppendFrame(g.buf, wire.Lost{Route: or.id, Count: n, Reason: uint8(sig.LossBadPayload)}.Append(scratch[:0]))
 	g.link.stats.lost(sig.LossBadPayload, n)
@@ -127,8 +137,9 @@ func (g *gather) lost(to *session, or *outRoute, seq, n uint64) {
 
 // control appends another frame of the route.
 func (g *gather) control(to *session, or *outRoute, seq uint64, frame []byte) {
-	g.begin(to, or, seq)
-	g.buf = carrier.AppendFrame(g.buf, frame)
+	if g.begin(to, or, seq) {
+		g.buf = carrier.AppendFrame(g.buf, frame)
+	}
 }
 
 // handOver queues what has gathered, and behind it another segment if that is

@@ -251,7 +251,7 @@ func (s *session) survey(ir *inRoute) {
 		}
 		if to.choose(out.or) {
 			s.endRun()
-			out.beginNow(to, ir.next-1)
+			out.beginNow(to, ir.next-1) // if it does not, the route has lapsed, and the event is for nobody
 		}
 		if to.numbers(out.or) {
 			ir.plain = false
@@ -348,7 +348,9 @@ func (ir *inRoute) forward(outs []outRef, flags wire.Flags, payload []byte) {
 			continue
 		}
 		g := out.g
-		g.begin(to, out.or, ir.next-1)
+		if !g.begin(to, out.or, ir.next-1) {
+			continue
+		}
 		start := len(g.buf)
 		if built != nil {
 			g.buf = append(g.buf, built...)

@@ -145,6 +145,9 @@ func (or *outRoute) keep(it offlineItem, ours bool) {
 	if or.gone || l.closed {
 		return
 	}
+	if !ours && or.awaitsOwner() {
+		return
+	}
 	if ours {
 		if or.late(it.seq) {
 			return

@@ -169,6 +169,8 @@ func (s *session) positionsLocked(a *announced, told map[*outRoute]uint64) {
 			}
 			s.startRouteLocked(or, or.number+1)
 			continue
+		case ir.lapsed.Load():
+			continue // the same
 		}
 		if at := max(ir.position.Load(), told[or]); at != told[or] {
 			or.started.Store(nil)

@@ -145,6 +145,14 @@ func (or *outRoute) startsAt(s *session, seq uint64) wire.Route {
 	return e
 }
 
+// awaitsOwner reports whether the owner of a remote route has yet to say where it
+// stands: nobody wanted it for a while, and what its reader, which may have looked
+// before that, still takes in is not what the peer begins with.
+func (or *outRoute) awaitsOwner() bool {
+	ir := origin(or.rt)
+	return ir != nil && ir.lapsed.Load()
+}
+
 // eventLocked queues one event. The caller sees to it that somebody writes.
 func (s *session) eventLocked(or *outRoute, held bool, payload []byte) {
 	var flags wire.Flags

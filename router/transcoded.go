@@ -37,7 +37,9 @@ func (ir *inRoute) transcode(out outRef, to *session, flags wire.Flags, payload 
 		out.g.lost(to, out.or, ir.next-1, 1)
 		return
 	}
-	out.g.begin(to, out.or, ir.next-1)
+	if !out.g.begin(to, out.or, ir.next-1) {
+		return
+	}
 	start := len(out.g.buf)
 	out.g.buf = appendEventFrame(out.g.buf, flags, out.or.id, data)
 	out.g.added(out.or, flags, len(data), len(out.g.buf)-start)
