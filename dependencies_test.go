@@ -81,8 +81,12 @@ func TestOlder(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"v3.1.14", "v3.1.15", true}, {"v3.1.15", "v3.1.15", false}, {"v3.2.0", "v3.1.15", false},
-		{"1.26", "1.26.6", true}, {"1.27", "1.26.6", false}, {"v0.9.9", "v0.65.0", true},
+		{"v3.1.14", "v3.1.15", true},
+		{"v3.1.15", "v3.1.15", false},
+		{"v3.2.0", "v3.1.15", false},
+		{"1.26", "1.26.6", true},
+		{"1.27", "1.26.6", false},
+		{"v0.9.9", "v0.65.0", true},
 	} {
 		if got := older(row.a, row.b); got != row.want {
 			t.Errorf("older(%s, %s) is %v", row.a, row.b, got)

@@ -80,7 +80,7 @@ func (g *guest) toldWants(t *testing.T) map[uint32]wished {
 		var e wire.Want
 		switch {
 		case sync.Decode(frame) == nil:
-			g.send(wire.Synced{ID: sync.ID})
+			g.send(wire.Synced(sync))
 			return told
 		case e.Decode(frame) == nil:
 			if before := told[e.Route]; before.on && e.On {
