@@ -12,18 +12,25 @@ import (
 	"github.com/gosig/gosig/wire"
 )
 
+// askedAndAsking are two guests: one answers "m", by the number that the other has.
+func (h *hub) askedAndAsking() (answers, asks *guest, to uint32) {
+	h.t.Helper()
+	answers = h.guest(wire.Hello{ID: wire.NodeID{1}})
+	answers.send(wire.Connect{Sender: 1, Route: 1, Epoch: 1, Name: "r", Requests: []string{"m"}})
+	asks = h.guest(wire.Hello{ID: wire.NodeID{2}})
+	var c wire.Connect
+	require.NoError(h.t, c.Decode(asks.await(wire.TypeConnect)))
+	return answers, asks, c.Sender
+}
+
 // TestRequestsWithoutRoom: large requests that find no room on the way to whoever
 // answers them are refused, and do not cost it its connection (P8).
 func TestRequestsWithoutRoom(t *testing.T) {
 	const n, size = 64, 100_000
 	h := newLimitedHub(t, router.ServerOptions{Limits: router.Limits{OutboundBytes: 256 << 10, MaxFrame: 128 << 10}})
-	answers := h.guest(wire.Hello{ID: wire.NodeID{1}})
-	answers.send(wire.Connect{Sender: 1, Route: 1, Epoch: 1, Name: "r", Requests: []string{"m"}})
-	asks := h.guest(wire.Hello{ID: wire.NodeID{2}})
-	var to wire.Connect
-	require.NoError(t, to.Decode(asks.await(wire.TypeConnect)))
+	answers, asks, to := h.askedAndAsking()
 	for id := range uint64(n) {
-		asks.send(wire.Request{ID: id + 1, Sender: to.Sender, Method: "m", Payload: text(size)})
+		asks.send(wire.Request{ID: id + 1, Sender: to, Method: "m", Payload: text(size)})
 	}
 	asks.send(wire.Ping{Nonce: 7})
 	busy := 0
@@ -56,13 +63,9 @@ func TestRequestsWithoutRoom(t *testing.T) {
 // without end.
 func TestRequestsCancelled(t *testing.T) {
 	h := newLimitedHub(t, router.ServerOptions{Limits: router.Limits{OutboundBytes: 256 << 10, MaxFrame: 4 << 10}})
-	answers := h.guest(wire.Hello{ID: wire.NodeID{1}})
-	answers.send(wire.Connect{Sender: 1, Route: 1, Epoch: 1, Name: "r", Requests: []string{"m"}})
-	asks := h.guest(wire.Hello{ID: wire.NodeID{2}})
-	var to wire.Connect
-	require.NoError(t, to.Decode(asks.await(wire.TypeConnect)))
+	answers, asks, to := h.askedAndAsking()
 	for id := uint64(1); id < 20_000; id++ {
-		asks.send(wire.Request{ID: id, Sender: to.Sender, Method: "m", Payload: text(1000)}, wire.Cancel{ID: id})
+		asks.send(wire.Request{ID: id, Sender: to, Method: "m", Payload: text(1000)}, wire.Cancel{ID: id})
 		if id%100 == 0 {
 			asks.round() // what it is told is its own affair
 		}
@@ -76,13 +79,9 @@ func TestRequestsCancelled(t *testing.T) {
 func TestAnswersWithoutRoom(t *testing.T) {
 	const n, size = 64, 100_000
 	h := newLimitedHub(t, router.ServerOptions{Limits: router.Limits{OutboundBytes: 256 << 10, MaxFrame: 128 << 10}})
-	answers := h.guest(wire.Hello{ID: wire.NodeID{1}})
-	answers.send(wire.Connect{Sender: 1, Route: 1, Epoch: 1, Name: "r", Requests: []string{"m"}})
-	asks := h.guest(wire.Hello{ID: wire.NodeID{2}})
-	var to wire.Connect
-	require.NoError(t, to.Decode(asks.await(wire.TypeConnect)))
+	answers, asks, to := h.askedAndAsking()
 	for id := range uint64(n) {
-		asks.send(wire.Request{ID: id + 1, Sender: to.Sender, Method: "m", Payload: []byte("1")})
+		asks.send(wire.Request{ID: id + 1, Sender: to, Method: "m", Payload: []byte("1")})
 	}
 	for range n {
 		var r wire.Request

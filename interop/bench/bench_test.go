@@ -64,7 +64,7 @@ func TestIdleRun(t *testing.T) {
 }
 
 // TestSteadyRun: a router's memory stays as it is while signals flow. In so short a run
-// a few buffers more double it; to keep what passes would take a hundred times as much.
+// a few buffers more double its heap; to keep what passes would take far more.
 func TestSteadyRun(t *testing.T) {
 	s := steadily()
 	s.slower = 30
@@ -74,7 +74,7 @@ func TestSteadyRun(t *testing.T) {
 	cell := res.Cell(s.name, ours)
 	require.NotNil(t, cell)
 	require.Empty(t, cell.Errors)
-	assert.Less(t, cell.Values(load.RSSGrowth)[0], 3.0)
+	assert.Less(t, cell.Values(load.RSSGrowth)[0], 1.5)
 	assert.Less(t, cell.Values(load.HeapGrowth)[0], 3.0)
 	assert.Positive(t, cell.Values(load.Rate)[0])
 
