@@ -1,6 +1,10 @@
 package router
 
-import "github.com/gosig/gosig/sig"
+import (
+	"time"
+
+	"github.com/gosig/gosig/sig"
+)
 
 // HandlersIdle reports whether nothing waits for the handlers of a registry that
 // connections have brought.
@@ -37,10 +41,10 @@ func InBatch(reg *sig.Registry, sender sig.Name) {
 	}
 }
 
-// ReadAsBefore has the reader that takes in a sender's events, which must be at rest,
-// pass on one of the first route as one does that has looked who wants it before
-// interest lapsed: to who is connected, and to who seems not to be.
-func ReadAsBefore(reg *sig.Registry, sender sig.Name) {
+// ReadAsNow looks who wants the first route of a sender. What it returns has the reader
+// that takes in its events pass on one of that route to those, in its next rest: as to
+// who is connected, and as to who seems not to be.
+func ReadAsNow(reg *sig.Registry, sender sig.Name) (read func()) {
 	nodes.Lock()
 	n := nodes.byRegistry[reg]
 	nodes.Unlock()
@@ -51,12 +55,34 @@ func ReadAsBefore(reg *sig.Registry, sender sig.Name) {
 			continue
 		}
 		ir := origin(s.Routes()[0])
-		outs := ir.targets(s.Routes()[0])
-		ir.forward(outs, 0, []byte("1"))
-		for _, out := range outs {
-			out.or.keep(offlineItem{or: out.or, payload: []byte("1"), codec: ir.sess.codec, seq: ir.next - 1}, false)
+		var outs []outRef
+		ir.sess.begins.atRestDo(func() { outs = ir.targets(s.Routes()[0]) })
+		return func() {
+			ir.sess.begins.atRestDo(func() { ir.passAsBefore(outs) })
 		}
-		ir.sess.flush()
+	}
+	return nil
+}
+
+func (ir *inRoute) passAsBefore(outs []outRef) {
+	ir.forward(outs, 0, []byte("1"))
+	for _, out := range outs {
+		out.or.keep(offlineItem{or: out.or, payload: []byte("1"), codec: ir.sess.codec, seq: ir.next - 1}, false)
+	}
+	ir.sess.flush()
+}
+
+// atRestDo has f do what is the reader's alone, while that is in no batch and begins none.
+func (b *begins) atRestDo(f func()) {
+	for {
+		b.mu.Lock()
+		if !b.reading {
+			defer b.mu.Unlock()
+			f()
+			return
+		}
+		b.mu.Unlock()
+		time.Sleep(time.Millisecond)
 	}
 }
 

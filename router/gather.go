@@ -104,8 +104,10 @@ func (g *gather) begin(to *session, or *outRoute, seq uint64) bool {
 		return true
 	}
 	e := or.startsAt(to, seq)
-	if e.Begin && or.awaitsOwner() {
-		or.begins.Store(true)
+	if or.awaitsOwner() {
+		if e.Begin {
+			or.begins.Store(true)
+		}
 		or.started.Store(nil)
 		return false
 	}

@@ -116,6 +116,7 @@ func TestAllowance(t *testing.T) {
 		time.Sleep(time.Hour)
 		require.Zero(t, a.take(20, time.Now()))
 		require.Positive(t, a.take(1, time.Now()), "no more is saved up than Burst")
+		require.Equal(t, 500*time.Millisecond, a.part(5), "of one connection's own")
 		all.sweep = 0
 		time.Sleep(time.Hour)
 		all.join("other", 10, 20)

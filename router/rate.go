@@ -2,6 +2,7 @@ package router
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gosig/gosig/wire"
@@ -17,8 +18,8 @@ type bucket struct {
 	rate   float64 // a second
 	burst  float64
 	tokens float64
-	filled time.Time // when tokens was right
-	users  int       // connections; the server's lock guards it
+	filled time.Time    // when tokens was right
+	users  atomic.Int32 // connections
 }
 
 func newBucket(rate, burst float64, now time.Time) *bucket {
@@ -43,6 +44,14 @@ func (b *bucket) take(n int, now time.Time) time.Duration {
 		return 0
 	}
 	return time.Duration(-b.tokens / b.rate * float64(time.Second))
+}
+
+// part is how long n take of one connection's equal part: none waits for what the
+// others of a principal owe.
+func (b *bucket) part(n int) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Duration(float64(n) * float64(max(b.users.Load(), 1)) / b.rate * float64(time.Second))
 }
 
 func (b *bucket) fillLocked(now time.Time) {
@@ -83,14 +92,14 @@ func (t *buckets) join(key string, rate, burst float64) *bucket {
 		put(&t.of, key, b)
 	}
 	b.allow(rate, burst)
-	b.users++
+	b.users.Add(1)
 	return b
 }
 
 // leave is for a connection that has ended; b may be nil.
 func (t *buckets) leave(b *bucket) {
 	if b != nil {
-		b.users--
+		b.users.Add(-1)
 	}
 }
 
@@ -99,7 +108,7 @@ const leastBuckets = 1024
 
 func (t *buckets) forgetFull(now time.Time) {
 	for key, b := range t.of {
-		if b.users <= 0 && b.full(now) {
+		if b.users.Load() <= 0 && b.full(now) {
 			delete(t.of, key)
 		}
 	}
@@ -128,7 +137,8 @@ func (s *session) holdBack() {
 func (s *session) holdAnnouncing() {
 	n := s.announcing
 	s.announcing = 0
-	s.waitFor(s.announcements.take(n, time.Now()), LimitNames)
+	b := s.announcements
+	s.waitFor(min(b.take(n, time.Now()), b.part(n)), LimitNames)
 }
 
 // waitFor waits on account of a limit. Meanwhile the peer hears from us, and is not

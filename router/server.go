@@ -296,7 +296,6 @@ func (r *ServerRouter) welcome(l *link, conn carrier.Conn, from *entrance) (*ses
 		return nil, nil, err
 	}
 	s.allowance, s.announcements = sc.allowance, sc.announces
-	s.allowance = sc.allowance
 	s.readTurn.share, s.writeTurn.share = sc.share, sc.share
 	r.policy.grant(l, who.principal) // after the link can be found by whoever changes the policy
 	peers := reachable(hello.ID, hello.Name, hello.Features, hello.Nodes)
