@@ -39,6 +39,13 @@ type medium struct {
 	addr   string // with what a client needs
 }
 
+// patientLimits are for a busy machine: there is no peer to give up on.
+const patientLimits = `
+[limits]
+write = "1m"
+sync = "1m"
+`
+
 // serveEverywhere starts one "gosig serve" that listens on every carrier.
 func serveEverywhere(t testing.TB) []medium {
 	t.Helper()
@@ -46,7 +53,7 @@ func serveEverywhere(t testing.TB) []medium {
 	cert, key := ca.Server()
 	keys := filepath.Join(t.TempDir(), "keys.psk")
 	require.NoError(t, os.WriteFile(keys, []byte("device:000102030405060708090a0b0c0d0e0f\n"), 0o600))
-	args := []string{"--tls-cert", cert, "--tls-key", key, "--psk-file", keys}
+	args := append(configured(t, patientLimits), "--tls-cert", cert, "--tls-key", key, "--psk-file", keys)
 	for _, addr := range []string{
 		"tcp://127.0.0.1:0", "tls://127.0.0.1:0", socket(t, "router"), "quic://127.0.0.1:0",
 		"dtls://127.0.0.1:0", "ws://127.0.0.1:0", "wss://127.0.0.1:0",

@@ -86,6 +86,9 @@ func join(t testing.TB, c codec.ID, addrs []string, edit func(*router.ClientOpti
 		if n := cl.router.Stats().Panics; n != 0 {
 			t.Errorf("%d panics in a client router", n)
 		}
+		if t.Failed() {
+			t.Logf("what has ended connections to %v: %v", addrs, cl.failures())
+		}
 	})
 	return cl
 }

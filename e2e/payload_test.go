@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -65,6 +66,7 @@ func sites(t *testing.T) []site {
 		return func(t testing.TB, c codec.ID, edit func(*router.ClientOptions)) *client {
 			cl := join(t, c, []string{addr}, func(o *router.ClientOptions) {
 				o.Carriers = append(o.Carriers, network)
+				o.Limits.WriteTimeout, o.Limits.SyncPatience = time.Minute, time.Minute
 				if edit != nil {
 					edit(o)
 				}
@@ -148,15 +150,15 @@ func TestLargestPayload(t *testing.T) {
 // same compares without printing a megabyte.
 func same(t *testing.T, want, got any) {
 	t.Helper()
-	require.True(t, reflect.DeepEqual(want, got), "got a %T of %d bytes, want a %T of %d bytes, the same",
-		got, length(got), want, length(want))
+	require.True(t, reflect.DeepEqual(want, got), "got a %s, want a %s, the same", outline(got), outline(want))
 }
 
-func length(v any) int {
+// outline is a payload in a few words, its size for its text.
+func outline(v any) string {
 	if rv := reflect.ValueOf(v); rv.IsValid() && (rv.Kind() == reflect.String || rv.Kind() == reflect.Slice) {
-		return rv.Len()
+		return fmt.Sprintf("%T of %d bytes", v, rv.Len())
 	}
-	return -1
+	return fmt.Sprintf("%T %+v", v, v)
 }
 
 // burst is how many events arrive whole and in order. The race detector makes

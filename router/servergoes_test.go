@@ -149,7 +149,7 @@ const inVain = `in time|within|deadline|no answer|has been silent`
 var goneWords = map[ending]*regexp.Regexp{
 	vanishes: regexp.MustCompile(inVain),
 	resets:   regexp.MustCompile(inVain + `|reset by peer|broken pipe|closed the connection|refused|port is closed`),
-	closes:   regexp.MustCompile(inVain + `|is closing|busy or closing|closed the connection|association closed|broken off|ended the handshake|broken pipe|reset by peer`),
+	closes:   regexp.MustCompile(inVain + `|shutting down|is closing|busy or closing|closed the connection|association closed|broken off|ended the handshake|broken pipe|reset by peer`),
 }
 
 // saysWhy checks what a client says of a server that has gone.
