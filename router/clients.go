@@ -48,9 +48,12 @@ func (r *ServerRouter) addConn(l *link, sc *serverConn) error {
 	lim, id := l.limits, sc.info.Principal.ID
 	var limit Limit
 	var reached string
+	key := cmp.Or(id, sc.ip)
 	switch {
 	case r.closed:
 		return sig.NewError(sig.CodeClosed, "the router is shutting down")
+	case !r.arrivals.spend(key, float64(lim.ConnectRate), float64(lim.ConnectBurst)):
+		limit, reached = LimitConnectRate, fmt.Sprintf("ConnectRate: %q may connect %d times at once and %d times a second", key, lim.ConnectBurst, lim.ConnectRate)
 	case len(r.links) >= r.limits.Connections:
 		limit, reached = LimitConnections, fmt.Sprintf("Connections: %d are open", r.limits.Connections)
 	case sc.from.open >= lim.Connections:
@@ -67,7 +70,6 @@ func (r *ServerRouter) addConn(l *link, sc *serverConn) error {
 	r.links[l] = sc
 	r.tokens[sc.token] = l
 	sc.from.open++
-	key := cmp.Or(id, sc.ip)
 	if lim.Rate > 0 {
 		sc.allowance = r.allowances.join(key, float64(lim.Rate), float64(lim.Burst))
 	}

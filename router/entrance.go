@@ -19,7 +19,11 @@ func (r *ServerRouter) limitsOf(who ClientInfo) *Limits {
 	if r.limitsFor == nil {
 		return &r.limits
 	}
-	special := r.limits.With(r.limitsFor(who))
+	over := r.limitsFor(who)
+	if over == (Limits{}) {
+		return &r.limits
+	}
+	special := r.stated.With(over).WithDefaults() // a default may follow from what was stated
 	if err := special.Validate(); err != nil {
 		r.log.Error("limits not used", "listener", who.Listener, "client", who.Name, "principal", who.Principal.ID, "error", err)
 		return &r.limits

@@ -27,6 +27,8 @@ const (
 	LimitConnections
 	LimitConnectionsPerIdentity
 	LimitConnectionsPerIP
+	LimitConnectRate
+	LimitConnectBurst
 	LimitUnauthenticated
 	LimitUnauthenticatedPerIP
 	LimitUnauthenticatedBytes
@@ -55,7 +57,7 @@ var limitNames = [limitCount]string{
 	LimitHandshake: "handshake", LimitKeepalive: "keepalive", LimitDead: "dead", LimitWrite: "write",
 	LimitReplyTTL: "reply_ttl", LimitSync: "sync", LimitFrame: "frame", LimitHelloFrame: "hello_frame",
 	LimitConnections: "connections", LimitConnectionsPerIdentity: "connections_per_identity",
-	LimitConnectionsPerIP: "connections_per_ip", LimitUnauthenticated: "unauthenticated",
+	LimitConnectionsPerIP: "connections_per_ip", LimitConnectRate: "connect_rate", LimitConnectBurst: "connect_burst", LimitUnauthenticated: "unauthenticated",
 	LimitUnauthenticatedPerIP: "unauthenticated_per_ip", LimitUnauthenticatedBytes: "unauthenticated_bytes",
 	LimitRate: "rate", LimitBurst: "burst", LimitSenders: "senders", LimitEventsPerSender: "events_per_sender",
 	LimitNames:         "names",

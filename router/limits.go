@@ -27,6 +27,8 @@ type Limits struct {
 	Connections          int // open connections in all; default 16,384
 	ConnectionsPerID     int // open connections of one identity; default 16
 	ConnectionsPerIP     int // open connections of one IP address (loopback excepted); default 256
+	ConnectRate          int // connections that one principal opens in a second; default a twentieth of ConnectBurst
+	ConnectBurst         int // of those, at once after a pause; default twice what it may have open, by ConnectionsPerID or ConnectionsPerIP
 	Unauthenticated      int // connections still in their handshake; more wait unaccepted; default 128
 	UnauthenticatedPerIP int // of those, from one IP address (loopback excepted); more are closed; default 8
 	UnauthenticatedBytes int // that those may send together, by their HelloFrame; more wait unaccepted; default 1 MiB
@@ -77,6 +79,8 @@ func (l *Limits) fields() []limitField {
 		num(LimitConnections, &l.Connections, 16_384),
 		num(LimitConnectionsPerIdentity, &l.ConnectionsPerID, 16),
 		num(LimitConnectionsPerIP, &l.ConnectionsPerIP, 256),
+		num(LimitConnectRate, &l.ConnectRate, 0),   // filled knows ConnectBurst
+		num(LimitConnectBurst, &l.ConnectBurst, 0), // and ConnectionsPerID
 		num(LimitUnauthenticated, &l.Unauthenticated, 128),
 		num(LimitUnauthenticatedPerIP, &l.UnauthenticatedPerIP, 8),
 		num(LimitUnauthenticatedBytes, &l.UnauthenticatedBytes, 1<<20),
@@ -144,10 +148,16 @@ func (l Limits) filled() Limits {
 	if l.Burst == 0 && l.Rate <= math.MaxInt/2 {
 		l.Burst = 2 * l.Rate
 	}
+	def(&l.ConnectBurst, 2*min(max(l.ConnectionsPerID, l.ConnectionsPerIP), math.MaxInt32/2))
+	def(&l.ConnectRate, max(l.ConnectBurst/burstTime, 1))
 	def(&l.OutboundTotal, shareOfMemory())
 	def(&l.Processors, allButOne())
 	return l
 }
+
+// burstTime is in how many seconds ConnectBurst is saved up, if ConnectRate does not
+// say it.
+const burstTime = 20
 
 // withoutMemoryLimit is what may be buffered for all peers if nobody has told
 // the runtime how much memory there is.

@@ -124,6 +124,47 @@ func TestAllowance(t *testing.T) {
 	})
 }
 
+// TestConnecting: a principal has a burst, and then a rate; a refusal costs nothing of
+// it, another principal and whoever is nobody do not notice.
+func TestConnecting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all buckets
+		come := func(key string) (n int) {
+			for range 100 {
+				if all.spend(key, 2, 5) {
+					n++
+				}
+			}
+			return n
+		}
+		require.Equal(t, 5, come("plant"))
+		require.Equal(t, 5, come("other"))
+		require.Equal(t, 100, come(""))
+		time.Sleep(500 * time.Millisecond)
+		require.Equal(t, 1, come("plant"))
+		time.Sleep(time.Hour)
+		require.Equal(t, 5, come("plant"), "no more is saved up than ConnectBurst")
+	})
+}
+
+// TestDefaultsThatFollow from what is stated, also for somebody special.
+func TestDefaultsThatFollow(t *testing.T) {
+	l := Limits{}.WithDefaults()
+	require.Equal(t, []int{512, 25}, []int{l.ConnectBurst, l.ConnectRate}, "all that one address may have, twice, and in 20 s")
+	r := &ServerRouter{stated: Limits{ConnectionsPerIP: 1000}, limitsFor: func(who ClientInfo) Limits {
+		if who.Name == "fleet" {
+			return Limits{ConnectionsPerID: 5000, Rate: 10}
+		}
+		return Limits{}
+	}}
+	r.limits = r.stated.WithDefaults()
+	require.Equal(t, []int{2000, 100, 0}, burstsOf(r.limitsOf(ClientInfo{})))
+	require.Equal(t, []int{10_000, 500, 20}, burstsOf(r.limitsOf(ClientInfo{Name: "fleet"})))
+	require.Equal(t, math.MaxInt32-1, Limits{ConnectionsPerID: math.MaxInt}.WithDefaults().ConnectBurst)
+}
+
+func burstsOf(l *Limits) []int { return []int{l.ConnectBurst, l.ConnectRate, l.Burst} }
+
 // TestReserve: all peers together have a bound; who has more than an equal part
 // of it is told so when it grows, and who has little is not.
 func TestReserve(t *testing.T) {

@@ -180,9 +180,10 @@ func TestOfflineLimitIsNoticed(t *testing.T) {
 // nobody can say that they were reached.
 func TestNoLimitIsForgotten(t *testing.T) {
 	tested := map[router.Limit]bool{
-		router.LimitOffline:   true,
-		router.LimitKeepalive: true, // the peer is only asked for a sign of life
-		router.LimitBurst:     true, // is reached as rate
+		router.LimitOffline:      true,
+		router.LimitKeepalive:    true, // the peer is only asked for a sign of life
+		router.LimitBurst:        true, // is reached as rate
+		router.LimitConnectBurst: true, // as connect_rate
 	}
 	for _, row := range whoReaches {
 		tested[row.limit] = true

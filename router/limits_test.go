@@ -101,6 +101,12 @@ var whoReaches = []struct {
 		h.guestAs("pi", wire.Hello{ID: wire.NodeID{2}})
 		return h.refused("pi")
 	}, sig.CodeLimit, `ConnectionsPerID: 1 of "pi" are open`},
+	{router.LimitConnectRate, router.Limits{ConnectRate: 1, ConnectBurst: 2}, func(h *hub, g *guest) (uint16, string) {
+		for i := range byte(2) {
+			h.guestAs("pi", wire.Hello{ID: wire.NodeID{2 + i}}).conn.Close()
+		}
+		return h.refused("pi")
+	}, sig.CodeLimit, `ConnectRate: "pi" may connect 2 times at once and 1 times a second`},
 	{router.LimitHelloFrame, router.Limits{HelloFrame: 1024}, func(h *hub, g *guest) (uint16, string) {
 		k := h.knock()
 		k.send(wire.Hello{MinVersion: 1, MaxVersion: 1, ID: wire.NodeID{3}, Name: strings.Repeat("n", 200), Codecs: strings.Split(strings.Repeat("codec ", 200), " ")})

@@ -9,10 +9,12 @@ import (
 )
 
 // bucket is the allowance of one principal, in units a second, saved up to a bound:
-// of envelopes (Rate, Burst), and of bytes of names (NameBytes). All its connections share it. Who has used it up is held back: nothing
-// more is read from that connection until the debt is paid, so that the emitter's
-// own buffers fill, and the medium's. Nothing is lost here, and nobody else waits
-// (P7, P8); see docs/decisions/0006-no-default-rate.md.
+// of envelopes (Rate, Burst), of bytes of names (NameBytes), and of connections
+// (ConnectRate, ConnectBurst). All its connections share it. Who has used up one of
+// the first two is held back: nothing more is read from that connection until the debt
+// is paid, so that the emitter's own buffers fill, and the medium's. Nothing is lost
+// here, and nobody else waits (P7, P8); see docs/decisions/0006-no-default-rate.md.
+// Who has used up the last is not let in.
 type bucket struct {
 	mu     sync.Mutex
 	rate   float64 // a second
@@ -44,6 +46,18 @@ func (b *bucket) take(n int, now time.Time) time.Duration {
 		return 0
 	}
 	return time.Duration(-b.tokens / b.rate * float64(time.Second))
+}
+
+// spend uses one of the allowance, if there is one.
+func (b *bucket) spend(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fillLocked(now)
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
 }
 
 // part is how long n take of one connection's equal part: none waits for what the
@@ -94,6 +108,17 @@ func (t *buckets) join(key string, rate, burst float64) *bucket {
 	b.allow(rate, burst)
 	b.users.Add(1)
 	return b
+}
+
+// spend uses one of a principal's allowance, if there is one. Whoever is nobody, on
+// this host, always has one.
+func (t *buckets) spend(key string, rate, burst float64) bool {
+	if key == "" {
+		return true
+	}
+	b := t.join(key, rate, burst)
+	defer t.leave(b)
+	return b.spend(time.Now())
 }
 
 // leave is for a connection that has ended; b may be nil.

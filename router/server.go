@@ -65,6 +65,7 @@ type ClientInfo struct {
 type ServerRouter struct {
 	node      *node
 	limits    Limits
+	stated    Limits // of those, what is no default
 	limitsFor func(ClientInfo) Limits
 	codecs    []codec.Codec
 	carriers  *carrier.Set
@@ -89,6 +90,7 @@ type ServerRouter struct {
 	opening    openings
 	allowances buckets // of envelopes
 	announcing buckets // of names
+	arrivals   buckets // of connections
 	shares     shares  // of the processors
 	gone       Usage   // of connections that have ended
 }
@@ -118,7 +120,7 @@ func NewServerRouter(reg *sig.Registry, opts *ServerOptions) (*ServerRouter, err
 	}
 	limits := opts.Limits.WithDefaults()
 	r := &ServerRouter{
-		limits: limits, limitsFor: opts.LimitsFor, codecs: opts.Codecs, carriers: set, log: logger(opts.Logger), onClient: opts.OnClient,
+		limits: limits, stated: opts.Limits, limitsFor: opts.LimitsFor, codecs: opts.Codecs, carriers: set, log: logger(opts.Logger), onClient: opts.OnClient,
 		links: make(map[*link]*serverConn), tokens: make(map[wire.Token]*link),
 		perID: make(map[string]int), perIP: make(map[string]int), opening: openings{perIP: make(map[string]int)},
 	}

@@ -23,6 +23,8 @@ type Limits struct {
 	Connections            Count    `toml:"connections"`
 	ConnectionsPerIdentity Count    `toml:"connections_per_identity"`
 	ConnectionsPerIP       Count    `toml:"connections_per_ip"`
+	ConnectRate            Count    `toml:"connect_rate"`
+	ConnectBurst           Count    `toml:"connect_burst"`
 	Unauthenticated        Count    `toml:"unauthenticated"`
 	UnauthenticatedPerIP   Count    `toml:"unauthenticated_per_ip"`
 	UnauthenticatedBytes   Size     `toml:"unauthenticated_bytes"`
@@ -97,6 +99,8 @@ func (l *Limits) bind(r *router.Limits, c *codec.Limits) []binding {
 		{"connections", &l.Connections, &r.Connections, "open connections in all", ofListener, "not let in: limit (12)"},
 		{"connections_per_identity", &l.ConnectionsPerIdentity, &r.ConnectionsPerID, "open connections of one identity", ofClient, "not let in: limit (12)"},
 		{"connections_per_ip", &l.ConnectionsPerIP, &r.ConnectionsPerIP, "open connections of one IP address, loopback excepted", ofListener, "not let in: limit (12)"},
+		{"connect_rate", &l.ConnectRate, &r.ConnectRate, "connections that one identity or IP address opens in a second, loopback excepted", ofClient, "not let in: limit (12)"},
+		{"connect_burst", &l.ConnectBurst, &r.ConnectBurst, "of those, at once after a pause", ofClient, "as connect_rate"},
 		{"unauthenticated", &l.Unauthenticated, &r.Unauthenticated, "connections still in their handshake; more wait", ofRouter, "waits to be accepted"},
 		{"unauthenticated_per_ip", &l.UnauthenticatedPerIP, &r.UnauthenticatedPerIP, "of those, from one IP address, loopback excepted", ofListener, "closed without a word"},
 		{"unauthenticated_bytes", &l.UnauthenticatedBytes, &r.UnauthenticatedBytes, "that connections in their handshake may send together, by their hello_frame", ofRouter, "waits to be accepted"},
