@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -146,6 +147,8 @@ func (v *visitor) Receive(ctx context.Context, buf []byte) ([]byte, error) {
 	return v.Conn.Receive(ctx, buf)
 }
 
+var errNotLetIn = errors.New("not let in")
+
 // exchange sends a frame and returns the first one that comes, and what comes right
 // behind it.
 func exchange(ctx context.Context, c carrier.Conn, frame []byte) (first, rest []byte, err error) {
@@ -160,7 +163,7 @@ func exchange(ctx context.Context, c carrier.Conn, frame []byte) (first, rest []
 	if t, _ := wire.TypeOf(first); err == nil && t == wire.TypeAbort {
 		var e wire.Abort
 		_ = e.Decode(first)
-		return nil, nil, fmt.Errorf("not let in: %s", e.Reason)
+		return nil, nil, fmt.Errorf("%w: %s", errNotLetIn, e.Reason)
 	}
 	return first, rest, err
 }
@@ -274,10 +277,20 @@ func (a *attacker) wide() {
 }
 
 func (a *attacker) storm() {
-	a.each(16, func(int, carrier.Conn) error {
-		a.done.Add(1)
-		return nil // and again
-	})
+	for range 16 {
+		a.wg.Go(func() { // to the end of the process
+			for {
+				switch c, err := a.connect(); {
+				case err == nil:
+					c.Close()
+				case !errors.Is(err, errNotLetIn): // there is no port left for it
+					time.Sleep(10 * time.Millisecond)
+					continue
+				}
+				a.done.Add(1) // what was not let in has cost most of it as well
+			}
+		})
+	}
 }
 
 func (a *attacker) mute() {

@@ -9,11 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -31,6 +29,7 @@ var (
 	only   = flag.String("only", "", "attacks to measure, by commas; default all")
 	limits = flag.String("limits", "default,operator", "under which limits")
 	bound  = flag.Float64("bound", 0, "fail if a p99 is more than so many times that without the attack; 0: report only")
+	apart  = flag.Bool("apart", false, "the pair in the real-time class, as if it had processors of its own (Linux; needs the right to)")
 )
 
 func TestMain(m *testing.M) {
@@ -81,6 +80,7 @@ type stage struct {
 	dir   string
 	addr  string
 	token string // file of the attacker's
+	pid   int    // of the router
 	pair  *pair
 }
 
@@ -106,7 +106,8 @@ func open(t *testing.T, gosig, more string) *stage {
 	out := &child.Output{}
 	cmd.Stdout, cmd.Stderr = out, os.Stderr
 	child.Bind(cmd)
-	require.NoError(t, cmd.Start())
+	require.NoError(t, others.start(cmd))
+	s.pid = cmd.Process.Pid
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -129,7 +130,9 @@ func (s *stage) during(name string) (m moment) {
 	}
 	s.pair.events.take()
 	s.pair.asked.take()
+	start, before := time.Now(), spent(s.pid)
 	time.Sleep(*window)
+	m.router = float64(spent(s.pid)-before) / float64(time.Since(start))
 	m.events, m.requests = s.pair.events.take(), s.pair.asked.take()
 	if m.events.n == 0 || m.requests.n == 0 { // else nothing at all would look like no delay
 		s.t.Errorf("%q: %d events and %d answers in %v: the honest are held up for longer than was measured", name, m.events.n, m.requests.n, *window)
@@ -147,21 +150,11 @@ func (s *stage) start(name string, out *child.Output) (stop func()) {
 	cmd.Env = append(os.Environ(), "GOSIG_FAIRNESS_ATTACK="+name, "GOSIG_FAIRNESS_ADDR="+s.addr, "GOSIG_FAIRNESS_TOKEN="+s.token)
 	cmd.Stdout = out
 	child.Bind(cmd)
-	require.NoError(s.t, cmd.Start())
-	_ = syscall.Setpriority(syscall.PRIO_PROCESS, cmd.Process.Pid, least()) // if it may not, the figures are worse
+	require.NoError(s.t, leftover.start(cmd))
 	return func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
-}
-
-// least is the priority of an attacker: as far below this process as it can be.
-func least() int {
-	raw, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
-	if runtime.GOOS == "linux" && err == nil {
-		return min(20-raw+19, 19) // the system call returns 20 minus it
-	}
-	return 19
 }
 
 // average is that of the numbers that an attacker has printed.
@@ -177,7 +170,8 @@ func average(printed []string) int {
 // moment is what the pair has measured in one window.
 type moment struct {
 	events, requests quantiles
-	did              int // by the attacker, in a second
+	did              int     // by the attacker, in a second
+	router           float64 // processors that the router has used
 }
 
 // figure is what one row of the table is made of: the pair alone, beside a process
@@ -199,12 +193,12 @@ func (f *figure) add(alone, busy, beside, after quantiles) {
 	f.worst = max(f.worst, ms(beside.worst))
 }
 
-func (f *figure) print(limits, attack, of string, did int) {
+func (f *figure) print(limits, attack, of string, m moment) {
 	fmt.Printf("| %s | %s | %s |", limits, attack, of)
 	for _, q := range [][3][]float64{f.p50, f.p99} {
 		fmt.Printf(" %.2f | %.2f | %.2f |", median(q[0]), median(q[1]), median(q[2]))
 	}
-	fmt.Printf(" %.1f | %.1f | %.1f | %d |\n", median(f.toAlone), median(f.toBusy), f.worst, did)
+	fmt.Printf(" %.1f | %.1f | %.1f | %.1f | %d |\n", median(f.toAlone), median(f.toBusy), f.worst, m.router, m.did)
 }
 
 func median(all []float64) float64 {
@@ -219,14 +213,21 @@ func TestFairness(t *testing.T) {
 	if *window == 0 { // no measurement, see make fairness: what it needs works, and nothing is lost
 		*window, *rounds, *limits = 200*time.Millisecond, 1, "operator"
 	}
+	if *apart {
+		if err := realTime.setAll(); err != nil {
+			fmt.Printf("not apart, and with no bound: %v\n", err)
+			*bound = 0
+		}
+		defer func() { _ = others.setAll() }() // it was
+	}
 	gosig := *ready
 	if gosig == "" {
 		gosig = filepath.Join(t.TempDir(), "gosig")
 		out, err := exec.Command("go", "build", "-o", gosig, "github.com/gosig/gosig/cmd/gosig").CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
-	fmt.Println("| limits | attack | of | p50 alone | busy | beside it | p99 alone | busy | beside it | times alone | times busy | worst | done a second |")
-	fmt.Println("|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+	fmt.Println("| limits | attack | of | p50 alone | busy | beside it | p99 alone | busy | beside it | times alone | times busy | worst | router's processors | done a second |")
+	fmt.Println("|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for _, l := range strings.Split(*limits, ",") {
 		more := ""
 		if l == "operator" {
@@ -246,19 +247,19 @@ func TestFairness(t *testing.T) {
 // measure prints the row of one attack, or fails if it is over the bound.
 func (s *stage) measure(limits, attack string) {
 	var events, requests figure
-	did := 0
+	var m moment
 	alone := s.during("")
 	for range *rounds {
 		busy := s.during(spinning)
-		m := s.during(attack)
+		m = s.during(attack)
 		time.Sleep(time.Second) // until the router has let go of it
 		after := s.during("")
 		events.add(alone.events, busy.events, m.events, after.events)
 		requests.add(alone.requests, busy.requests, m.requests, after.requests)
-		alone, did = after, m.did
+		alone = after
 	}
-	events.print(limits, attack, "events", did)
-	requests.print(limits, attack, "requests", did)
+	events.print(limits, attack, "events", m)
+	requests.print(limits, attack, "requests", m)
 	for _, f := range []figure{events, requests} {
 		if *bound > 0 && median(f.toAlone) > *bound {
 			s.t.Errorf("%s, under %s limits: the p99 is %.1f times what it is without, want at most %.1f", attack, limits, median(f.toAlone), *bound)
