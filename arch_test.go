@@ -72,7 +72,7 @@ var table = []rule{
 	{"clients/...", []string{"..."}, nil, "tests of clients in other languages; nothing but tests"},
 	{"e2e/hostile", []string{"..."}, []string{"github.com/pelletier/go-toml/v2"}, "strangers who do everything they should not, against a router with honest clients; nothing but tests"},
 	{"e2e/child", nil, nil, "what tests of the whole need of processes that they start"},
-	{"e2e/fairness", []string{"..."}, nil, "how an honest pair fares beside a principal that does what it likes; a measurement, nothing but tests"},
+	{"e2e/fairness", []string{"..."}, []string{"golang.org/x/sys/unix"}, "how an honest pair fares beside a principal that does what it likes; a measurement, nothing but tests"},
 	{"e2e", []string{"..."}, nil, "tests of the whole, with the binary as a process of its own; nothing but tests"},
 	{"examples/...", []string{"..."}, nil, "an example shows this module and the standard library"},
 }
