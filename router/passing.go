@@ -28,15 +28,16 @@ func (s *session) passOn(e *wire.Request, to *sig.Sender, owner *link) {
 		s.refuse(e.ID, sig.NewError(sig.CodeTooLarge, fmt.Sprintf("the payload has %d bytes", len(payload))))
 		return
 	}
-	if err := next.checkRoom(sig.CodeBusy, len(payload)); err != nil {
-		s.refuse(e.ID, err)
-		return
-	}
 	a := &asked{to: next, sender: to, method: sig.Name(e.Method), from: s, fromID: e.ID, since: s.now()}
 	a.until = a.since.Add(s.patienceFor(e))
 	if !next.requests.takePlace(s) {
 		s.hit(LimitPendingRequests)
 		s.refuse(e.ID, sig.NewError(sig.CodeBusy, fmt.Sprintf("%s has too many requests under way (PendingRequests)", quoted(to.Name()))))
+		return
+	}
+	if err := next.claimRoom(sig.CodeBusy, len(payload)); err != nil {
+		<-next.requests.slots
+		s.refuse(e.ID, err)
 		return
 	}
 	t := &s.requests
@@ -45,11 +46,12 @@ func (s *session) passOn(e *wire.Request, to *sig.Sender, owner *link) {
 	t.sweepByLocked(a.until)
 	t.mu.Unlock()
 	if _, err := next.ask(a); err != nil {
+		next.freeRoom(len(payload))
 		a.finish(nil, err)
 		return
 	}
 	out := wire.Request{ID: a.id, Sender: a.number, TimeoutMS: e.TimeoutMS, Method: e.Method, Payload: payload}
-	s.relay(next, s.appended(out.Append))
+	s.relayClaimed(next, s.appended(out.Append), len(payload))
 }
 
 // keptPlaces is which part of a peer's places for requests is kept for callers that
@@ -152,7 +154,9 @@ func (a *asked) finish(payload []byte, err error) {
 		return
 	}
 	if a.leave() {
-		a.from.link.send(a.from, a.from.passedReply(a, payload, err).Append(nil))
+		reply := a.from.passedReply(a, payload, err)
+		a.from.link.send(a.from, reply.Append(nil))
+		a.from.freeRoom(len(reply.Payload))
 	}
 	a.from.requests.answered()
 }
@@ -182,11 +186,12 @@ func (a *asked) leave() (open bool) {
 	return open
 }
 
-// passedReply is another peer's answer as this one gets it.
+// passedReply is another peer's answer as this one gets it. For its payload room is
+// claimed.
 func (s *session) passedReply(a *asked, payload []byte, err error) wire.Reply {
 	if err == nil {
 		if payload, err = s.passedPayload(payloadIn{payload, a.to.codec}); err == nil {
-			err = s.checkAnswer(payload)
+			err = s.roomForAnswer(payload)
 		}
 	}
 	if err != nil {

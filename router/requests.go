@@ -146,16 +146,17 @@ func (s *session) requestTo(ctx context.Context, to *sig.Sender, name sig.Name, 
 		return nil, err
 	}
 	a.payload = payload
-	if err := s.checkRoom(sig.CodeBusy, len(payload)); err != nil {
-		return nil, err
-	}
 	t := &s.requests
 	if err := t.enter(ctx, s); err != nil {
 		return nil, err
 	}
 	defer func() { <-t.slots }()
+	if err := s.claimRoom(sig.CodeBusy, len(payload)); err != nil {
+		return nil, err
+	}
 	alone, err := s.ask(a)
 	if err != nil {
+		s.freeRoom(len(payload))
 		return nil, err
 	}
 	s.queueRequest(wire.Request{ID: a.id, Sender: a.number, TimeoutMS: timeoutOf(ctx), Method: string(method), Payload: payload}, alone)
@@ -203,6 +204,7 @@ func (s *session) queueRequest(e wire.Request, alone bool) {
 		by = byCaller
 	}
 	s.queue(requestOverhead-wire.MaxName+len(e.Method)+len(e.Payload), by, e.Append)
+	s.freeRoom(len(e.Payload))
 }
 
 // ctxError turns the end of a context into the error a caller in one process
@@ -353,7 +355,8 @@ func (s *session) outcome(a *asked, payload []byte, err error) {
 	}
 	s.took(s.now().Sub(a.since))
 	if a.leave() {
-		s.relay(a.from, s.appended(a.from.passedReply(a, payload, err).Append))
+		reply := a.from.passedReply(a, payload, err)
+		s.relayClaimed(a.from, s.appended(reply.Append), len(reply.Payload))
 	}
 	s.relayed = append(s.relayed, &a.from.requests)
 }

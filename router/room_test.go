@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -57,6 +58,7 @@ func TestRequestsWithoutRoom(t *testing.T) {
 		require.Zero(t, got.Code, got.Text)
 	}
 	assert.Positive(t, h.srv.Stats().Limits[router.LimitOutbound])
+	assert.Zero(t, h.srv.Claimed())
 }
 
 // TestRequestsCancelled: asking and cancelling again and again fills nobody's queue
@@ -103,6 +105,34 @@ func TestAnswersWithoutRoom(t *testing.T) {
 	}
 	assert.Positive(t, good)
 	assert.Positive(t, bad)
+	assert.Zero(t, h.srv.Claimed())
+}
+
+// TestLargeRequestsAtOnce: many ask for much in the same moment, of one who has read
+// nothing for a while. Some are refused, and nobody loses the connection.
+func TestLargeRequestsAtOnce(t *testing.T) {
+	const callers, size = 24, 900_000
+	h := newLimitedHub(t, router.ServerOptions{Limits: router.Limits{OutboundBytes: 2 << 20}})
+	answers, first, to := h.askedAndAsking()
+	asking := []*guest{first}
+	for i := range callers - 1 {
+		g := h.guest(wire.Hello{ID: wire.NodeID{byte(i + 3)}})
+		g.await(wire.TypeConnect)
+		asking = append(asking, g)
+	}
+	var all sync.WaitGroup
+	for _, g := range asking {
+		all.Go(func() { g.send(wire.Request{ID: 1, Sender: to, Method: "m", Payload: text(size)}) })
+	}
+	all.Wait()
+	answers.send(wire.Disconnect{Sender: 1}) // ends what is under way: everybody gets an answer
+	for _, g := range asking {
+		var r wire.Reply
+		require.NoError(t, r.Decode(g.await(wire.TypeReply)))
+		require.Contains(t, []sig.Code{sig.CodeBusy, sig.CodeNoSender, sig.CodeConnectionLost}, sig.Code(r.Code), r.Text)
+	}
+	answers.round()
+	assert.Zero(t, h.srv.Claimed())
 }
 
 // text is a payload of n bytes.

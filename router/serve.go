@@ -154,6 +154,7 @@ func (r *served) answer() {
 		}
 		s.queue(requestOverhead+len(e.Text)+len(e.Payload), by, e.Append)
 	}
+	s.freeRoom(len(e.Payload))
 	if e.Code == wire.CodeOK && cap(e.Payload) <= keepPayload {
 		*scratch = e.Payload[:0]
 	}
@@ -171,12 +172,12 @@ var scratches = sync.Pool{New: func() any { return new([]byte) }}
 func (s *session) refuse(id uint64, err error) { s.link.send(s, refusal(id, err).Append(nil)) }
 
 // reply is the answer as the peer gets it, its payload behind dst: an error if
-// it cannot be expressed.
+// it cannot be expressed. For its payload room is claimed.
 func (s *session) reply(dst []byte, id uint64, reply any, err error) wire.Reply {
 	var payload []byte
 	if err == nil {
 		if payload, err = s.requestPayload(dst, reply); err == nil {
-			err = s.checkAnswer(payload)
+			err = s.roomForAnswer(payload)
 		}
 	}
 	if err != nil {

@@ -53,6 +53,7 @@ type session struct {
 	// Guarded by link.mu.
 	out      outQueue
 	reserved int64         // of what waits, what the router's reserve knows of
+	claimed  int           // bytes that have room and are not queued yet, see claimRoom
 	writing  bool          // somebody writes, and owns segs and batches
 	corked   bool          // whoever holds the lock sees to the writing itself
 	chunk    int           // bytes of the next write, about; of the writer alone
