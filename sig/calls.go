@@ -17,9 +17,15 @@ type outlet[T any] struct {
 }
 
 // forgetter is an outlet, or an emitter, whatever its type.
-type forgetter interface{ forget() }
+type forgetter interface{ forget(delivering bool) }
 
-func (o *outlet[T]) forget() { o.calls.Store(nil) }
+// forget makes the next emission find out anew. If handlers may be running, those
+// that have yet to be called are guarded.
+func (o *outlet[T]) forget(delivering bool) {
+	if c := o.calls.Swap(nil); c != nil && c.own && delivering {
+		c.guard()
+	}
+}
 
 // calls is a snapshot translated for values of type T. It is immutable.
 type calls[T any] struct {
@@ -38,7 +44,7 @@ type calls[T any] struct {
 	// takes has each subscription's way to take a T, in the order of of.subs. It
 	// lies apart from the subscriptions, so that calling a thousand handlers
 	// reads no more memory than their functions.
-	takes []func(EventOf[T])
+	takes []taker[T]
 	// nobody: there is nothing to do.
 	nobody bool
 	// own: a handler runs while others have yet to get the event, or one hears
@@ -55,10 +61,10 @@ func newCalls[T any](snap *snapshot) *calls[T] {
 	s := snap.route.sender
 	c := &calls[T]{
 		of: snap, slot: s.slot, blank: EventOf[T]{Sender: s.slot.name, Name: snap.route.name},
-		remote: snap.counted, takes: make([]func(EventOf[T]), len(snap.subs)),
+		remote: snap.counted, takes: make([]taker[T], len(snap.subs)),
 	}
 	for i, sub := range snap.subs {
-		c.takes[i] = takerOf[T](sub.recv)
+		c.takes[i].store(takerOf[T](sub.recv))
 		if sub.hearsPresence() || sub.inline() && i < len(snap.subs)-1 {
 			c.own = true
 		}
@@ -67,7 +73,7 @@ func newCalls[T any](snap *snapshot) *calls[T] {
 	if len(c.takes) != 1 || c.own || c.remote {
 		return c
 	}
-	c.only = c.takes[0]
+	c.only = c.takes[0].load()
 	if sub, ok := snap.subs[0].recv.(*subscriber[T]); ok && sub.queue != nil {
 		c.only, c.queue = nil, sub.queue
 	}
@@ -153,6 +159,10 @@ func (o *outlet[T]) resolve() (*calls[T], error) {
 		s.registry.mu.Unlock()
 		return nil, s.notConnected()
 	}
+	if c := o.calls.Load(); c != nil { // another was faster; forget must find the only ones
+		s.registry.mu.Unlock()
+		return c, nil
+	}
 	c, ok := any(snap.any).(*calls[T])
 	if !ok {
 		c = newCalls[T](snap)
@@ -196,18 +206,14 @@ func (c *calls[T]) leave(v T) error {
 	return nil
 }
 
-// owned is from(0, v) by the slot's new owner. The slot was idle a moment ago,
-// so a sender that has left has delivered its #disconnect already.
-//
-// Only a change of subscriptions can end one, so as long as the snapshot is the
-// current one they need not be looked at; once it is not, from does. Four
-// calls a turn of the loop take a sixth less time than one.
+// owned is from(0, v) by the slot's new owner. It looks at the snapshot once, at
+// the beginning: who makes one stale while the slot is owned guards its calls.
+// Four calls a turn of the loop take a sixth less time than one.
 func (c *calls[T]) owned(v T) error {
-	snap, takes, ev := c.of, c.takes, c.blank
-	if s := snap.route.sender; s.gone.Load() {
-		s.slot.release()
-		return s.notConnected()
+	if c.of.stale.Load() || c.of.route.sender.gone.Load() {
+		return c.ownedLate(v)
 	}
+	takes, ev := c.takes, c.blank
 	left, at, done := len(takes), 0, false // at is the place in those left
 	defer func() {
 		if done {
@@ -218,32 +224,48 @@ func (c *calls[T]) owned(v T) error {
 		c.broken(recover(), len(c.takes)-left+at, v)
 	}()
 	ev.Data = v
-	for left >= 4 && !snap.stale.Load() {
-		four := (*[4]func(EventOf[T]))(takes)
-		four[0](ev)
-		if at = 1; snap.stale.Load() {
-			break
-		}
-		four[1](ev)
-		if at = 2; snap.stale.Load() {
-			break
-		}
-		four[2](ev)
-		if at = 3; snap.stale.Load() {
-			break
-		}
-		four[3](ev)
+	for left >= 4 {
+		four := (*[4]taker[T])(takes)
+		four[0].load()(ev)
+		at = 1
+		four[1].load()(ev)
+		at = 2
+		four[2].load()(ev)
+		at = 3
+		four[3].load()(ev)
 		takes = takes[4:]
 		left, at = len(takes), 0
 	}
-	for ; at < left && !snap.stale.Load(); at++ {
-		takes[at](ev)
+	for ; at < left; at++ {
+		takes[at].load()(ev)
 	}
 	done = true
-	if at < left {
-		c.from(len(c.takes)-left+at, v)
-	}
 	return nil
+}
+
+// ownedLate is owned when the snapshot was stale before the slot was owned, so that
+// nobody guards it. The slot was idle a moment ago: a sender that has left has
+// delivered its #disconnect already.
+func (c *calls[T]) ownedLate(v T) error {
+	defer c.slot.release()
+	if s := c.of.route.sender; s.gone.Load() {
+		return s.notConnected()
+	}
+	c.from(0, v)
+	return nil
+}
+
+// guard keeps the event that is being delivered from those who unsubscribe from now
+// on: each call looks first. So those of a delivery that nothing disturbs need not.
+func (c *calls[T]) guard() {
+	for i, sub := range c.of.subs {
+		take := c.takes[i].load()
+		c.takes[i].store(func(ev EventOf[T]) {
+			if !sub.ended.Load() {
+				take(ev)
+			}
+		})
+	}
 }
 
 func errReentry(rt *Route) error {
@@ -261,7 +283,7 @@ func (c *calls[T]) from(next int, v T) {
 	ev := c.blank
 	ev.Data = v
 	for ; next < len(c.takes); next++ {
-		if take := c.takes[next]; !c.of.stale.Load() || !c.of.subs[next].ended.Load() {
+		if take := c.takes[next].load(); !c.of.stale.Load() || !c.of.subs[next].ended.Load() {
 			take(ev)
 		}
 	}

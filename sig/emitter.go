@@ -33,7 +33,7 @@ func NewEmitter[T any](s *Sender, event Name) (*Emitter[T], error) {
 	return e, nil
 }
 
-func (e *Emitter[T]) forget() { e.out.forget() }
+func (e *Emitter[T]) forget(delivering bool) { e.out.forget(delivering) }
 
 // Emit is [Sender.Emit] for this event.
 func (e *Emitter[T]) Emit(v T) error { return e.out.emit(v) }

@@ -20,7 +20,7 @@ type eventPlace struct {
 	index uint32 // of the route
 	// sole is the only handler, if it is all there is to do. The registry's lock
 	// guards changes.
-	sole handlerSlot
+	sole taker[any]
 }
 
 func newEventTable(events int) eventTable { return make(eventTable, events+events/2+1) }
@@ -94,16 +94,16 @@ func word(s Name) uint64 {
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-// handlerSlot holds a function that some load while another stores. A function
-// is a pointer, for which package atomic has no type: an [atomic.Pointer] to it
-// would be one more cache line away, and an [atomic.Value] is twice as large.
-type handlerSlot struct{ f unsafe.Pointer }
+// taker holds a function that some load while another stores. A function is a
+// pointer, for which package atomic has no type: an [atomic.Pointer] to it would be
+// one more cache line away, and an [atomic.Value] is twice as large.
+type taker[T any] struct{ f unsafe.Pointer }
 
-func (s *handlerSlot) load() func(Event) {
-	f := atomic.LoadPointer(&s.f)
-	return *(*func(Event))(unsafe.Pointer(&f))
+func (t *taker[T]) load() func(EventOf[T]) {
+	f := atomic.LoadPointer(&t.f)
+	return *(*func(EventOf[T]))(unsafe.Pointer(&f))
 }
 
-func (s *handlerSlot) store(f func(Event)) {
-	atomic.StorePointer(&s.f, *(*unsafe.Pointer)(unsafe.Pointer(&f)))
+func (t *taker[T]) store(f func(EventOf[T])) {
+	atomic.StorePointer(&t.f, *(*unsafe.Pointer)(unsafe.Pointer(&f)))
 }

@@ -48,6 +48,44 @@ func TestAnyOfMany(t *testing.T) {
 	}
 }
 
+// TestChangesOfMany: once subscriptions have changed, a delivery goes on with whom it
+// began with. Who unsubscribes then must not be called all the same, also if that
+// happens on another goroutine (P4).
+func TestChangesOfMany(t *testing.T) {
+	const handlers = 11
+	for name, change := range map[string]func(m *many){
+		"subscribes":   func(m *many) { subscribe(t, m.reg, "s", "e", func(sig.EventOf[int]) {}) },
+		"unsubscribes": func(m *many) { m.subs[0].Unsubscribe() },
+		"emits to others": func(m *many) {
+			subscribe(t, m.reg, "s", "e", func(sig.EventOf[int]) {})
+			_ = m.emit.Emit(aside)
+		},
+		"disconnects": func(m *many) { _ = m.sender.Disconnect("") },
+	} {
+		for i := range handlers - 1 {
+			for j := range handlers {
+				t.Run(fmt.Sprintf("%d %s, %d unsubscribes %d", i, name, i+1, j), func(t *testing.T) {
+					m := manyHandlers(t, handlers, func(m *many, at int) {
+						switch at {
+						case i:
+							change(m)
+						case i + 1:
+							unsubscribed := make(chan struct{}) // closed when that has returned
+							go func() { defer close(unsubscribed); m.subs[j].Unsubscribe() }()
+							<-unsubscribed
+						}
+					})
+					_ = m.emit.Emit(1)
+					m.expect(t, func(at int) bool { return at != j || j <= i+1 })
+				})
+			}
+		}
+	}
+}
+
+// aside is an event that [many] do not count.
+const aside = -1
+
 // TestTwoOfMany: one panics or ends its goroutine, and on its way out so does one
 // behind it. The others get the event, and all get the next one (P4).
 func TestTwoOfMany(t *testing.T) {
@@ -87,6 +125,8 @@ func (m *many) survives(t *testing.T) {
 
 // many are handlers of one event that do something when they are called.
 type many struct {
+	reg    *sig.Registry
+	sender *sig.Sender
 	emit   *sig.Emitter[int]
 	subs   []*sig.Subscription
 	called []int // how often, by handler
@@ -97,12 +137,14 @@ func manyHandlers(t *testing.T, n int, do func(m *many, at int)) *many {
 	t.Helper()
 	r := sig.New(&sig.Options{OnWarning: func(sig.Warning) {}})
 	t.Cleanup(func() { assert.NoError(t, r.Close()) })
-	m := &many{called: make([]int, n)}
-	m.emit = must(sig.NewEmitter[int](connect(t, r, "s", "e"), "e"))
+	m := &many{reg: r, sender: connect(t, r, "s", "e"), called: make([]int, n)}
+	m.emit = must(sig.NewEmitter[int](m.sender, "e"))
 	for at := range n {
-		m.subs = append(m.subs, subscribe(t, r, "s", "e", func(sig.EventOf[int]) {
-			m.called[at]++
-			do(m, at)
+		m.subs = append(m.subs, subscribe(t, r, "s", "e", func(ev sig.EventOf[int]) {
+			if ev.Data != aside {
+				m.called[at]++
+				do(m, at)
+			}
 		}))
 	}
 	return m

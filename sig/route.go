@@ -42,7 +42,8 @@ type Route struct {
 
 // snapshot is what one emission reaches. It is immutable.
 type snapshot struct {
-	// stale is set when the route has, or will have, another snapshot.
+	// stale is set when the route has, or will have, another snapshot. If the slot
+	// is owned at that moment, calls of this one are guarded.
 	stale  atomic.Bool
 	route  *Route
 	subs   []*Subscription
@@ -124,10 +125,11 @@ func (rt *Route) changedWanted(was wish) {
 func (rt *Route) invalidate() {
 	if old := rt.snap.Swap(nil); old != nil {
 		old.stale.Store(true)
-		rt.untyped.forget()
+		delivering := !rt.sender.slot.idle() // or about to, and then it sees that old is stale
+		rt.untyped.forget(delivering)
 		rt.place.sole.store(nil)
 		if rt.typed != nil {
-			rt.typed.forget()
+			rt.typed.forget(delivering)
 		}
 	}
 	if rt.changed != nil {
