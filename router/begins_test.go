@@ -80,7 +80,7 @@ func TestNumberFromTheOwnerOnly(t *testing.T) {
 	var want wire.Want
 	require.NoError(t, want.Decode(pi.await(wire.TypeWant)))
 	pi.send(wire.Route{Route: 0, Seq: 5, Begin: true, Turn: want.Turn}) // nothing was emitted
-	require.Equal(t, []wire.Route{{Route: 0, Seq: 5, Begin: true}}, routesOf(t, desk.next()))
+	require.Equal(t, []wire.Route{{Route: 128, Seq: 5, Begin: true}}, routesOf(t, desk.next()))
 }
 
 // TestNumberOfBefore: a reader that has looked who wants an event before interest in it
@@ -108,7 +108,7 @@ func TestNumberOfBefore(t *testing.T) {
 		require.NoError(t, want.Decode(pi.await(wire.TypeWant)))
 	}
 	pi.send(wire.Route{Route: 0, Seq: 9, Begin: true, Turn: want.Turn})
-	require.Equal(t, []wire.Route{{Route: 0, Seq: 9, Begin: true}}, routesOf(t, desk.next()))
+	require.Equal(t, []wire.Route{{Route: 128, Seq: 9, Begin: true}}, routesOf(t, desk.next()))
 	require.Empty(t, desk.round())
 }
 

@@ -58,6 +58,7 @@ func joinNode(reg *sig.Registry, name string, serves bool, limits Limits) *node 
 			reg: reg, id: wire.NodeID(reg.ID()),
 			links: make(map[*link]struct{}), senders: make(map[*sig.Sender]*senderInfo),
 			reach: make(map[wire.NodeID]reached), behinds: make(map[*link]int), gaps: gapMemory{bound: limits.GapMemory},
+			routes: numberPool{next: spared},
 		}
 		if nodes.byRegistry == nil {
 			nodes.byRegistry = make(map[*sig.Registry]*node)
@@ -69,7 +70,7 @@ func joinNode(reg *sig.Registry, name string, serves bool, limits Limits) *node 
 	if name != "" || n.name == "" {
 		n.name = nodeName(name, reg)
 	}
-	n.routes.limit(limits.RoutesPerPeer)
+	n.routes.limit(limits.RoutesPerPeer + spared)
 	became := serves && !n.serves
 	n.serves = n.serves || serves
 	n.mu.Unlock()

@@ -32,6 +32,12 @@ const (
 	restTime   = time.Minute // and when there are no others, none for longer
 )
 
+// spared are the numbers of routes that take one byte on the wire, of which nobody
+// makes use. A router has more routes than that, or soon had: if its peers used them,
+// it could not write its own number over the one with which an event has come, and
+// would have to copy whatever it passes on (see passingRun).
+const spared = 128
+
 // limit bounds the numbers by what the strictest of the routers here takes, as
 // its peers are likely to take as much.
 func (p *numberPool) limit(bound int) {
