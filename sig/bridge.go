@@ -80,6 +80,9 @@ type Target interface {
 	// A target that the route no longer has may still be pushed to by emissions
 	// that are under way.
 	Push(em *Emission) error
+	// PushBytes is Push of bytes that are not held back, where these are all that it
+	// needs to know. It reports false if Push has to do it.
+	PushBytes(seq uint64, data []byte) (took bool, err error)
 	// TryReserve makes room for one held-back event; Push of an Emission that is
 	// Reserved consumes it.
 	TryReserve() bool

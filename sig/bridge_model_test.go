@@ -234,6 +234,8 @@ func (t *target) Push(em *sig.Emission) error {
 	return nil
 }
 
+func (t *target) PushBytes(uint64, []byte) (took bool, err error) { return false, nil }
+
 // carry also passes the event on, to who wants it beyond the other end.
 func (t *target) carry(text jsonText) {
 	o := t.end.other

@@ -93,11 +93,20 @@ type fakeTarget struct {
 	free    int
 	room    chan struct{}
 	mayLose bool
+
+	takesBytes bool
 }
 
 func (t *fakeTarget) Push(em *sig.Emission) error {
 	t.add("%v held=%v", em.Value(), em.Held())
 	return nil
+}
+
+func (t *fakeTarget) PushBytes(seq uint64, data []byte) (took bool, err error) {
+	if t.takesBytes {
+		t.add("bytes %d: %v", seq, data)
+	}
+	return t.takesBytes, nil
 }
 
 func (t *fakeTarget) TryReserve() bool {
@@ -250,6 +259,26 @@ func TestEmissionsReachTargets(t *testing.T) {
 	rt.SetUser("mine")
 	require.Equal(t, "mine", rt.User())
 	require.Nil(t, s.Routes()[1].User())
+}
+
+func TestBytesReachTheOnlyTargetAsTheyAre(t *testing.T) {
+	r, _ := newRegistry(t)
+	s := connect(t, r, "s", "e", "f")
+	p := attach(t, r)
+	p.bridge.Subscribe(sig.Pattern{Sender: "s", Event: sig.Any})
+	e, f := must(sig.NewEmitter[[]byte](s, "e")), must(sig.NewEmitter[int](s, "f"))
+	rt := s.Routes()[0]
+	require.NoError(t, e.Emit([]byte{1}))
+	p.targets[rt].takesBytes = true
+	require.NoError(t, e.Emit([]byte{2}))
+	require.NoError(t, e.EmitWait(t.Context(), []byte{3}))
+	require.NoError(t, f.Emit(4))
+	q := attach(t, r)
+	q.bridge.Subscribe(sig.Pattern{Sender: "s", Event: "e"})
+	require.NoError(t, e.Emit([]byte{5}), "of one event there is one payload for all")
+	require.Equal(t, []string{"[1] held=false", "bytes 2: [2]", "[3] held=true", "[5] held=false"}, p.targets[rt].all())
+	require.Equal(t, []string{"4 held=false"}, p.targets[s.Routes()[1]].all())
+	require.Equal(t, []string{"[5] held=false"}, q.targets[rt].all())
 }
 
 func TestHeldBackByATarget(t *testing.T) {

@@ -46,6 +46,13 @@ func push[T any](snap *snapshot, v T, held bool) (err error) {
 	if len(snap.remote) == 0 && len(added) == 0 {
 		return nil
 	}
+	if len(snap.remote) == 1 && len(added) == 0 && !held { // as a client has it
+		if p, ok := any(&v).(*[]byte); ok {
+			if took, err := snap.remote[0].PushBytes(seq, *p); took {
+				return err
+			}
+		}
+	}
 	em := emissions.Get().(*Emission)
 	em.held, em.seq = held, seq
 	if p, ok := any(&v).(*[]byte); ok {
