@@ -111,7 +111,7 @@ func (r *ServerRouter) challenge(ctx context.Context, conn carrier.Conn, a Authe
 	if err := conn.Send(ctx, carrier.AppendFrame(nil, frame)); err != nil {
 		return auth.Verified{}, err
 	}
-	answer, rest, err := receiveFirst(ctx, conn)
+	answer, rest, err := receiveFirst(ctx, conn, make([]byte, smallBuffer))
 	if err != nil {
 		return auth.Verified{}, err
 	}

@@ -158,7 +158,7 @@ func NewClientRouter(reg *sig.Registry, addresses []string, opts *ClientOptions)
 		return nil, fmt.Errorf("client router: %w", err)
 	}
 	r.ctx, r.stop = context.WithCancel(context.Background())
-	go r.run() // Close waits for ended
+	go r.run(&course{}) // Close waits for ended
 	return r, nil
 }
 
@@ -172,48 +172,6 @@ func checkAddresses(set *carrier.Set, addresses []string) error {
 		}
 	}
 	return nil
-}
-
-// run connects, serves the connection, and starts again, until the router is
-// closed. After a connection that has stood for a while it starts at once, unless
-// the server has thrown this client out.
-func (r *ClientRouter) run() {
-	defer close(r.ended)
-	var last error
-	failures, met := 0, false
-	for !r.over() {
-		s, err := r.connectAny()
-		steady := false
-		if err == nil {
-			met = true
-			err = r.serve(s)
-			lived := time.Since(s.since)
-			if lived >= r.opts.Return && (s == r.returned || s.address == r.addresses[0]) {
-				r.hasty = 0
-			}
-			steady = lived >= r.opts.MinBackoff && !thrownOut(err) || errors.Is(err, ErrReturning)
-			if steady || lived >= r.opts.MaxBackoff {
-				failures = 0
-			}
-		}
-		if r.over() {
-			break
-		}
-		if last = err; steady {
-			continue
-		}
-		failures++
-		if !met && r.opts.MaxAttempts > 0 && failures >= r.opts.MaxAttempts {
-			break
-		}
-		pause := r.backoff(failures)
-		if hopeless(err) {
-			pause = r.backoff(failures + hopelessSteps)
-		}
-		r.log.Info("no connection; trying again", "error", err, "in", pause)
-		sleep(r.ctx, pause)
-	}
-	r.finish(last)
 }
 
 // over reports whether there is to be no other connection.
@@ -240,41 +198,6 @@ func (l *link) kept() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.offline.count()
-}
-
-// serve runs one connection to its end, and returns why it ended.
-func (r *ClientRouter) serve(s *session) error {
-	l := r.link
-	r.stats.accepted.Add(1)
-	l.underPolicy(s)
-	l.open(s)
-	if l.node.isServer() { // perhaps not yet when it sent its HELLO
-		s.reintroduce()
-	}
-	s.startKeepalive()
-	seeking := r.seekBetter(s)
-	stop := context.AfterFunc(r.ctx, func() { s.fail(sig.NewError(sig.CodeClosed, "the router was closed")) })
-	ended := make(chan struct{}) // closed when nobody reads any more
-	s.beginReading(&l.group, func() { close(ended) })
-	l.group.Go(s.read) // ends with the connection
-	if s.barrier(s.ctx) == nil {
-		if r.log.Enabled(context.Background(), slog.LevelInfo) { // a description is put together
-			r.log.Info("connected", "server", s.describe(), "codec", s.codec.ID())
-		}
-		r.setState(State{Phase: Connected, Address: s.address, Server: s.peerName, Codec: s.codec.ID()})
-	}
-	<-ended
-	stop()
-	err := s.cause()
-	if r.better = <-seeking; r.better.address != "" {
-		err = fmt.Errorf("%w, %s", ErrReturning, r.better.address)
-	}
-	r.log.Info("disconnected", "server", s.describe(), "reason", err)
-	l.close(s)
-	if !r.over() {
-		r.setState(State{Phase: Connecting, Address: s.address, Err: err})
-	}
-	return err
 }
 
 // wantAll takes the server to want all events, since it can no longer say what

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -67,9 +68,12 @@ func (l *link) shake(ctx context.Context, conn carrier.Conn, address string, hel
 	if err := conn.Send(ctx, carrier.AppendFrame(nil, sent)); err != nil {
 		return nil, nil, nil, err
 	}
-	if w, behind, err = l.receiveWelcome(ctx, conn, address, sent); err != nil {
+	mem := newBuffer(smallBuffer)
+	defer mem.free()
+	if w, behind, err = l.receiveWelcome(ctx, conn, address, sent, mem.bytes); err != nil {
 		return nil, nil, nil, err
 	}
+	behind = bytes.Clone(behind) // mostly nothing
 	c = findCodec(l.codecs, w.Codec)
 	if c == nil || w.Version < wire.MinVersion || w.Version > wire.Version {
 		return nil, nil, nil, refuse(conn, fmt.Errorf("the server chose codec %q and version %d, which were not offered", w.Codec, w.Version))
@@ -101,9 +105,9 @@ func (l *link) sendHello(ctx context.Context, conn carrier.Conn, address string,
 
 // receiveWelcome reads the server's answer, and proves who this side is if the
 // server asks; an ABORT is an error with the server's code and reason. What the
-// server has sent right behind WELCOME is for the open connection.
-func (l *link) receiveWelcome(ctx context.Context, conn carrier.Conn, address string, hello []byte) (w *wire.Welcome, behind []byte, err error) {
-	frame, behind, err := receiveFirst(ctx, conn)
+// server has sent right behind WELCOME is for the open connection, and lies in buf.
+func (l *link) receiveWelcome(ctx context.Context, conn carrier.Conn, address string, hello, buf []byte) (w *wire.Welcome, behind []byte, err error) {
+	frame, behind, err := receiveFirst(ctx, conn, buf)
 	if err != nil {
 		return nil, nil, notARouter(err)
 	}
@@ -118,7 +122,7 @@ func (l *link) receiveWelcome(ctx context.Context, conn carrier.Conn, address st
 	if err != nil {
 		return nil, nil, refuse(conn, err)
 	}
-	if frame, behind, err = receiveFirst(ctx, conn); err != nil {
+	if frame, behind, err = receiveFirst(ctx, conn, buf); err != nil {
 		return nil, nil, notARouter(err)
 	}
 	if w, behind, err = welcomed(conn, frame, behind); err == nil && w.ID != ask.ID {
@@ -166,9 +170,9 @@ func notARouter(err error) error {
 	return err
 }
 
-// receiveFirst reads the first frame, and what came with it.
-func receiveFirst(ctx context.Context, conn carrier.Conn) (frame, rest []byte, err error) {
-	batch, err := conn.Receive(ctx, make([]byte, smallBuffer))
+// receiveFirst reads the first frame, and what came with it, into buf.
+func receiveFirst(ctx context.Context, conn carrier.Conn, buf []byte) (frame, rest []byte, err error) {
+	batch, err := conn.Receive(ctx, buf)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -181,15 +185,15 @@ type greeting struct {
 	frame []byte
 }
 
-// receiveHello is the first half of the server's part.
-func (l *link) receiveHello(ctx context.Context, conn carrier.Conn) (*greeting, error) {
+// receiveHello is the first half of the server's part. The frame lies in buf.
+func (l *link) receiveHello(ctx context.Context, conn carrier.Conn, buf []byte) (*greeting, error) {
 	if err := carrier.Handshake(ctx, conn); err != nil {
 		return nil, err
 	}
 	if enforced("hello frame") {
 		carrier.SetMaxFrame(conn, l.limits.HelloFrame)
 	}
-	frame, rest, err := receiveFirst(ctx, conn)
+	frame, rest, err := receiveFirst(ctx, conn, buf)
 	if err != nil {
 		return nil, err
 	}

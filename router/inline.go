@@ -72,7 +72,7 @@ func (s *session) keepInline(r *served) bool {
 	case in.rest > 0:
 		in.rest--
 		return false
-	case !frequent:
+	case !frequent || s.lent:
 		return false
 	default:
 		in.startLocked()

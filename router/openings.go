@@ -91,7 +91,7 @@ func (r *ServerRouter) tryBegin(conn carrier.Conn, ip string, from *entrance) (d
 	r.opening.n++
 	r.opening.bytes += from.limits.HelloFrame
 	count(r.opening.perIP, ip, 1)
-	r.group.Go(func() { r.connection(conn, ip, from) }) // ends with the connection
+	r.greeters.open(r.ctx, func() { r.connection(conn, ip, from) })
 	return true, false
 }
 

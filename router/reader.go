@@ -60,6 +60,7 @@ func (s *session) readOn() (over bool) {
 			s.holdAnnouncing()
 		}
 		if s.fresh { // this one's stack may have grown
+			s.lent = false
 			s.readers.Go(s.read) // ends as this one does
 			return false
 		}
@@ -68,6 +69,8 @@ func (s *session) readOn() (over bool) {
 
 // endReading ends the connection because of what has ended the reading.
 func (s *session) endReading(err error) {
+	s.reading.free() // it may have been taken to find that out
+	s.reading = nil
 	var by violated
 	if !errors.As(err, &by) {
 		s.fail(err)

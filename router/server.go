@@ -75,6 +75,7 @@ type ServerRouter struct {
 	desk      *adminDesk
 	stats     counters
 	group     sync.WaitGroup  // accept loops and connections
+	greeters  greeters
 	telling   sync.Mutex      // OnClient is called by one at a time
 	ctx       context.Context // ends when Close or Shutdown begins
 	stop      context.CancelFunc
@@ -125,6 +126,7 @@ func NewServerRouter(reg *sig.Registry, opts *ServerOptions) (*ServerRouter, err
 		perID: make(map[string]int), perIP: make(map[string]int), opening: openings{perIP: make(map[string]int)},
 	}
 	r.stats.reserve.bound = int64(limits.OutboundTotal)
+	r.greeters.group, r.greeters.next = &r.group, make(chan func())
 	p := &r.policy
 	p.opts, p.proofs, p.authorizer = opts.Access, opts.Access.Authenticator, opts.Access.Authorizer
 	p.audit.take, p.audit.dropped = opts.Access.Audit, &r.stats.auditDropped
@@ -270,7 +272,9 @@ func (r *ServerRouter) welcome(l *link, conn carrier.Conn, from *entrance) (*ses
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, patience)
 	defer cancel()
-	hello, err := l.receiveHello(ctx, conn)
+	mem := newBuffer(smallBuffer)
+	defer mem.free()
+	hello, err := l.receiveHello(ctx, conn, mem.bytes)
 	if err != nil {
 		return nil, nil, r.handshakeError(ctx, conn, err, l.limits.Handshake)
 	}

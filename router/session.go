@@ -73,6 +73,7 @@ type session struct {
 	settle     []*inRoute // have had held-back events since the last flush
 	latest     time.Time  // when a batch came
 	fresh      bool       // it was the first for a while
+	lent       bool       // whoever reads has other things to do next: no handler is to run there
 	clock      time.Time  // of this batch, see now; zero: nobody has looked yet
 	replyTimes *Histogram // of requests passed on that this peer has answered, since the last flush
 	timed      bool       // there are some

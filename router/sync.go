@@ -126,8 +126,11 @@ func (s *session) sendSyncLocked() {
 	s.controlLocked(wire.Sync{ID: t.last}.Append(nil))
 }
 
-// barrier asks the peer to answer once everything sent so far is in force.
-func (s *session) barrier(ctx context.Context) error {
+// barrier asks the peer to answer once everything sent so far is in force, and
+// waits for that.
+func (s *session) barrier(ctx context.Context) error { return s.await(ctx, s.beginBarrier()) }
+
+func (s *session) beginBarrier() *barrier {
 	l := s.link
 	s.sendAllEarly()
 	b := &barrier{} // of a connection that is over: never answered
@@ -143,7 +146,7 @@ func (s *session) barrier(ctx context.Context) error {
 	if claimed {
 		s.writeClaimed()
 	}
-	return s.await(ctx, b)
+	return b
 }
 
 func (s *session) await(ctx context.Context, b *barrier) error {

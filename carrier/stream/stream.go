@@ -168,7 +168,7 @@ var preposition = map[string]string{"receive": "receive from", "send": "send to"
 // finish is called after an operation. A stream without deadlines is closed by
 // the end of a context, which must not happen when nothing is going on.
 func (c *Conn) finish(w *watch) {
-	if c.deadlines == nil && w.done != nil {
+	if w.done != nil && (w.brief || c.deadlines == nil) {
 		w.disarm()
 	}
 }

@@ -11,7 +11,10 @@ import (
 //
 // On a stream with deadlines it stays armed from one operation to the next as
 // long as these bring the same context (told by its Done channel), so that a
-// loop pays for it once: an interruption that hits no operation is taken back.
+// loop pays for it once: an interruption that hits no operation is taken back. A
+// context with a deadline is watched for one operation only: mostly it is that of a
+// handshake, whose end would start a goroutine for each direction to interrupt
+// nothing.
 type watch struct {
 	interrupt func() // ends the operation
 	resume    func() // undoes an interruption
@@ -22,6 +25,7 @@ type watch struct {
 	stop   func() bool   // ends the watching; nil: nothing is watched
 	fired  chan struct{} // closed by the watcher when it has interrupted
 	closed bool
+	brief  bool // it is watched for one operation only; as done
 }
 
 // arm lets the end of ctx interrupt, from now on, in place of the context
@@ -32,6 +36,7 @@ func (w *watch) arm(ctx context.Context) {
 	if done == w.done {
 		return
 	}
+	_, w.brief = ctx.Deadline()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.done = done
@@ -83,6 +88,7 @@ func (w *watch) disarm() {
 	defer w.mu.Unlock()
 	if w.stop != nil && !w.stop() {
 		<-w.fired
+		w.resume()
 	}
 	w.done, w.stop, w.fired = nil, nil, nil
 }
