@@ -142,31 +142,6 @@ func NewServerRouter(reg *sig.Registry, opts *ServerOptions) (*ServerRouter, err
 	return r, nil
 }
 
-// prepare checks what both kinds of router are given.
-func prepare(carriers []carrier.Carrier, codecs []codec.Codec, limits Limits) (*carrier.Set, error) {
-	if len(codecs) == 0 {
-		return nil, errors.New("no codec was given; cbor and json serve most")
-	}
-	seen := make(map[codec.ID]bool)
-	for _, c := range codecs {
-		if seen[c.ID()] {
-			return nil, fmt.Errorf("codec %q was given twice", c.ID())
-		}
-		seen[c.ID()] = true
-	}
-	if err := limits.Validate(); err != nil {
-		return nil, err
-	}
-	return carrier.NewSet(carriers...)
-}
-
-func logger(l *slog.Logger) *slog.Logger {
-	if l == nil {
-		return slog.Default()
-	}
-	return l
-}
-
 // Listen accepts connections on a URL, for example "tcp://127.0.0.1:0", in the
 // background until the router is closed. It returns the URL to dial, with the
 // real port. ctx bounds the set-up alone.
