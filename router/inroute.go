@@ -19,11 +19,11 @@ type inRoute struct {
 	sess   *session
 	number uint32
 	rt     atomic.Pointer[sig.Route] // nil: the sender was refused or has left, its events are ignored
-	// lapsed: nobody here wanted it for a while. What still comes is ignored,
-	// until the ROUTE of the latest turn; that is no gap.
+	// lapsed: the peer was not to send it for a while. What still comes is ignored,
+	// until the ROUTE that begins it again; that is no gap.
 	lapsed atomic.Bool
 	turn   uint32      // counts the changes of that; guarded by the link's mutex, as
-	wish   wish        // what is wanted of it
+	wish   wish        // what the peer was asked for
 	ended  atomic.Bool // the sender has left or was refused: what still comes is ignored
 	since  uint64      // if not 0, losses concern only the subscriptions there were by then
 	// position is next as of the last flush, for other goroutines; 0: not told

@@ -125,35 +125,24 @@ func (s *session) onTail(ir *inRoute, e *wire.Route) error {
 }
 
 // resume reports whether interest in the route had lapsed, and whether it begins
-// again with this ROUTE. To a server it does with the answer to the latest WANT:
-// what was under way before that belongs to what was wanted before.
+// again with this ROUTE: one that begins, and to a server the answer to the latest
+// WANT. What was under way before that belongs to what was wanted before. Who has kept
+// the sender out for a while follows what the server says of it.
 func (s *session) resume(ir *inRoute, e *wire.Route) (lapsed, begins bool) {
 	if !ir.lapsed.Load() {
 		return false, false
 	}
-	wanted := s.wanted(ir) // needs the registry's lock
 	l := s.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	begins = e.Begin && (ir.wish.on || ir.ended.Load())
 	if l.role == wire.RoleServer {
-		wanted = e.Begin && e.Turn > 0 && e.Turn == ir.turn
+		begins = e.Begin && e.Turn > 0 && e.Turn == ir.turn
 	}
-	if wanted {
+	if begins {
 		ir.lapsed.Store(false)
 	}
-	return true, wanted
-}
-
-// wanted reports whether anybody wants the route's events now. Who is just
-// beginning to has its SUBSCRIBE sent on before it is entered in the registry, all
-// under one lock, and the peer's answer may be faster.
-func (s *session) wanted(ir *inRoute) bool {
-	rt := ir.rt.Load()
-	if rt == nil {
-		return false
-	}
-	_ = s.link.node.reg.Subscriptions() // waits for the lock
-	return rt.HasLocal() || len(rt.Targets()) > 0
+	return true, begins
 }
 
 // restart tells the number of the next event to all who get the route's events:

@@ -53,7 +53,7 @@ type link struct {
 	count     uint64 // senders announced so far
 	byRoute   map[uint32]*outRoute
 	interest  map[sig.Pattern]bool // what a server is asked for, and whether it may lose some
-	early     map[*sig.Route]wish  // Wanted before the sender's CONNECT was taken in
+	early     map[*sig.Route]wish  // Wanted, or Asked, before the sender's CONNECT was taken in
 	unsynced  bool                 // the peer has been asked for events since its last SYNCED
 	online    chan struct{}        // closed when there is a session again, or never will be; nil: nobody waits
 	offline   offlineBuffer
@@ -118,7 +118,11 @@ func (l *link) flooded(tasks int) {
 // attach makes the link a peer of the registry.
 func (l *link) attach() error {
 	l.node.addLink(l)
-	b, err := l.node.reg.Attach(l)
+	var peer sig.Peer = l
+	if l.role == wire.RoleClient {
+		peer = uplink{l}
+	}
+	b, err := l.node.reg.Attach(peer)
 	if err != nil {
 		l.node.removeLink(l)
 		return err
@@ -279,15 +283,18 @@ func (l *link) InterestRemoved(p sig.Pattern) {
 	}
 }
 
-// wish is what is wanted of a route.
+// wish is what a peer is asked for of a route.
 type wish struct {
 	on    bool
 	lossy bool // all who want it accept loss
 }
 
-// Wanted tells a client which events of its senders somebody wants. On a
-// client it only notes that the numbering of a route has a hole that is no loss.
+// Wanted tells a client which events of its senders somebody wants. A server is
+// asked by pattern, see [uplink.Asked].
 func (l *link) Wanted(rt *sig.Route, on, lossy bool) {
+	if l.role != wire.RoleServer {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ir := origin(rt)
@@ -303,9 +310,30 @@ func (l *link) Wanted(rt *sig.Route, on, lossy bool) {
 	if !on {
 		ir.lapsed.Store(true)
 	}
-	if s := l.sess; l.role == wire.RoleServer && s == ir.sess && s != nil && (was.on != on || s.features&wire.FeatureLossyInterest != 0) {
+	if s := l.sess; s == ir.sess && s != nil && (was.on != on || s.features&wire.FeatureLossyInterest != 0) {
 		l.askedLocked(on)
 		s.wantLocked(ir)
+	}
+}
+
+// uplink is a client's link: the peer of a bridge to a server.
+type uplink struct{ *link }
+
+// Asked implements [sig.Asking]: where the server is no longer to send a route, its
+// numbering gets a hole that is no loss. It is in [uplink] alone because the registry
+// has to look for it.
+func (u uplink) Asked(rt *sig.Route, on bool) {
+	l := u.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ir := origin(rt)
+	if ir == nil {
+		put(&l.early, rt, wish{on: on})
+		return
+	}
+	ir.wish.on = on
+	if !on {
+		ir.lapsed.Store(true)
 	}
 }
 

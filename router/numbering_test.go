@@ -97,7 +97,7 @@ func TestGapAfterInterestCameBack(t *testing.T) {
 	first.Unsubscribe()
 	second := subscribe()
 	defer second.Unsubscribe()
-	p.send(wire.Route{Route: 7, Seq: 5}, event{7, `"5"`})
+	p.send(wire.Route{Route: 7, Seq: 5, Begin: true}, event{7, `"5"`})
 	require.Equal(t, "5", <-heard)
 	p.accept()
 	p.send(p.welcome(), kitchen, wire.Route{Route: 7, Seq: 9}, event{7, `"9"`})

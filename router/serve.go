@@ -66,8 +66,13 @@ func bridgeLink(s *sig.Sender) (*link, bool) {
 	if b == nil {
 		return nil, false
 	}
-	l, ok := b.Peer().(*link)
-	return l, ok
+	switch p := b.Peer().(type) {
+	case *link:
+		return p, true
+	case uplink:
+		return p.link, true
+	}
+	return nil, false
 }
 
 // served is a request under way to a handler of this process, which may keep what

@@ -16,6 +16,7 @@ type Bridge struct {
 	patterns map[Pattern]struct{}
 	closed   bool
 	choosy   Choosy // the peer, if it is one
+	asking   Asking // the same
 }
 
 // Peer is a router's side of a [Bridge].
@@ -73,6 +74,18 @@ type Choosy interface {
 	MayHave(rt *Route) bool
 }
 
+// Asking is a [Peer] whose other side sends every route that a pattern matches
+// which InterestAdded has told of, whether or not somebody wants it here: who has
+// subscribed to the pattern may have been denied that route, see
+// [Bridge.SubscribeWhere].
+type Asking interface {
+	// Asked (locked) tells whether there is such a pattern for rt, a route of a
+	// sender that this bridge connected: before the InterestAdded that makes it so,
+	// and behind the InterestRemoved that ends it. A new sender's routes are not
+	// asked for until it says so, perhaps before Connect returns.
+	Asked(rt *Route, on bool)
+}
+
 // Target receives the events of one route on behalf of a peer. Its methods can
 // be called from several goroutines at once.
 type Target interface {
@@ -118,7 +131,11 @@ func (r *Registry) Attach(p Peer) (*Bridge, error) {
 	}
 	b := &Bridge{registry: r, peer: p, senders: make(map[*Sender]struct{}), patterns: make(map[Pattern]struct{})}
 	b.choosy, _ = p.(Choosy)
+	b.asking, _ = p.(Asking)
 	r.bridges = append(r.bridges, b)
+	if b.asking != nil {
+		r.asking++
+	}
 	for _, sl := range r.slots {
 		if sl.current != nil {
 			s := sl.current
@@ -371,6 +388,9 @@ func (b *Bridge) Close(reason string) *Notice {
 	}
 	b.closed = true
 	r.bridges = slices.DeleteFunc(r.bridges, func(o *Bridge) bool { return o == b })
+	if b.asking != nil {
+		r.asking--
+	}
 	for p := range b.patterns {
 		b.unsubscribe(p, false)
 	}

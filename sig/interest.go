@@ -139,6 +139,9 @@ func (r *Registry) tell(in *interest, party *Bridge, before parties) {
 	if settled(before.all, after.all) && settled(before.firm, after.firm) {
 		return
 	}
+	if after.all > before.all {
+		r.tellAsked(in, party, before, 1)
+	}
 	for _, b := range r.bridges {
 		if b == party {
 			continue
@@ -151,9 +154,27 @@ func (r *Registry) tell(in *interest, party *Bridge, before parties) {
 			b.peer.InterestRemoved(in.pattern)
 		}
 	}
+	if after.all < before.all {
+		r.tellAsked(in, party, before, -1)
+	}
 	if after.all == 0 {
 		r.index.drop(in)
 	}
+}
+
+// tellAsked counts an interest that a bridge is told of, or no longer is, for each
+// route that it matches of the senders the bridge has connected.
+func (r *Registry) tellAsked(in *interest, party *Bridge, before parties, n int) {
+	if r.asking == 0 {
+		return
+	}
+	after := in.parties()
+	r.eachRoute(in.pattern, func(rt *Route) {
+		b := rt.sender.bridge
+		if b != nil && b != party && b.asking != nil && before.without(in, b).on != after.without(in, b).on {
+			b.asks(rt, n)
+		}
+	})
 }
 
 // settled reports whether a count is the same as before to each of the parties: it

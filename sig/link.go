@@ -75,6 +75,16 @@ func (l *link) tell() {
 	}
 }
 
+// asks counts one more of the patterns that match rt, or one less, of which b has
+// been told.
+func (b *Bridge) asks(rt *Route, n int) {
+	was := rt.asks > 0
+	rt.asks += n
+	if on := rt.asks > 0; on != was {
+		b.asking.Asked(rt, on)
+	}
+}
+
 // drop ends the interest of a bridge in a route.
 func (rt *Route) drop(b *Bridge) {
 	rt.firm -= firm(rt.links[b].lossy)

@@ -32,6 +32,7 @@ type Registry struct {
 	connected int // slots that have a current sender
 	index     *index
 	bridges   []*Bridge
+	asking    int // how many of them have a peer that is Asking
 	epoch     uint64
 	sequence  uint64 // of subscriptions
 	scratch   []*interest
@@ -147,6 +148,9 @@ func (r *Registry) link(rt *Route) {
 			if c.passes(rt) {
 				b.link(rt, c.lossy)
 			}
+		}
+		if b := rt.sender.bridge; b != nil && b.asking != nil && in.parties().without(in, b).on {
+			b.asks(rt, 1)
 		}
 	}
 	rt.changedWanted(wish{})

@@ -36,6 +36,7 @@ type Route struct {
 	typed   forgetter         // the *Emitter of the bound type; nil: none yet
 	links   map[*Bridge]*link // who else wants this route; never the owner's bridge
 	firm    int               // local subscriptions and links that do not accept loss
+	asks    int               // patterns that match it and the owner's bridge has been told of; if that is Asking
 	counted bool              // a bridge has wanted the route: seq counts
 	changed chan struct{}     // closed at the next change; nil: nobody waits for one
 }
