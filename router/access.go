@@ -20,7 +20,7 @@ type policy struct {
 	// applying makes a change of the policy, and what it ends, one step.
 	applying sync.Mutex
 
-	mu         sync.Mutex
+	mu         sync.RWMutex
 	proofs     Authenticator  // nil: what the carriers prove
 	authorizer acl.Authorizer // nil: everything is allowed
 	shadow     acl.Authorizer // nil: none
@@ -28,8 +28,8 @@ type policy struct {
 }
 
 func (p *policy) authenticator() Authenticator {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.mu.RLock()
+	defer p.mu.RUnlock()
 	return p.proofs
 }
 
@@ -63,8 +63,8 @@ func (p *policy) grant(l *link, who acl.Principal) {
 		l.access.Store(nil)
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.mu.RLock() // what holds then is bound before anything else can be put in force
+	defer p.mu.RUnlock()
 	acc := &access{policy: p, who: who, observesAll: true}
 	if !open(p.authorizer) {
 		acc.rights = p.authorizer.For(who)

@@ -162,7 +162,7 @@ func (l *link) detach(reason string) {
 	clear(l.byRoute)
 	l.mu.Unlock()
 	for _, a := range all {
-		l.node.release(a.sender)
+		l.node.releaseOf(a.sender, a.info)
 	}
 	settleAll(settle)
 	l.node.removeLink(l)
@@ -235,52 +235,13 @@ func (l *link) dropLocked(a *announced) {
 	for _, or := range a.routes {
 		delete(l.byRoute, or.id)
 	}
-	l.node.release(a.sender)
+	l.node.releaseOf(a.sender, a.info)
 }
 
 // inOrder lists what is announced, in the order of announcing. Call it with the
 // lock held.
 func (l *link) inOrder() []*announced {
 	return slices.SortedFunc(maps.Values(l.byNumber), func(a, b *announced) int { return cmp.Compare(a.nth, b.nth) })
-}
-
-// InterestAdded asks a server for what somebody here, or behind another
-// connection, subscribes to.
-func (l *link) InterestAdded(p sig.Pattern, lossy bool) {
-	if l.role != wire.RoleClient {
-		return // a server asks by route: Wanted
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, asked := l.interest[p]
-	put(&l.interest, p, lossy)
-	if s := l.sess; s != nil && (!asked || s.features&wire.FeatureLossyInterest != 0) {
-		l.askedLocked(true)
-		delete(s.syncs.refused, p) // it may be granted now
-		s.subscribeLocked(p, lossy)
-	}
-}
-
-// subscribeLocked asks the server for a pattern, or says anew whether it may lose
-// some of it.
-func (s *session) subscribeLocked(p sig.Pattern, lossy bool) {
-	s.controlLocked(wire.Subscribe{
-		Sender: string(p.Sender), Event: string(p.Event), Lossy: lossy && s.features&wire.FeatureLossyInterest != 0,
-	}.Append(nil))
-}
-
-// InterestRemoved takes it back.
-func (l *link) InterestRemoved(p sig.Pattern) {
-	if l.role != wire.RoleClient {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.interest, p)
-	if l.sess != nil {
-		delete(l.sess.syncs.refused, p)
-		l.sess.controlLocked(wire.Unsubscribe{Sender: string(p.Sender), Event: string(p.Event)}.Append(nil))
-	}
 }
 
 // wish is what a peer is asked for of a route.
@@ -313,27 +274,6 @@ func (l *link) Wanted(rt *sig.Route, on, lossy bool) {
 	if s := l.sess; s == ir.sess && s != nil && (was.on != on || s.features&wire.FeatureLossyInterest != 0) {
 		l.askedLocked(on)
 		s.wantLocked(ir)
-	}
-}
-
-// uplink is a client's link: the peer of a bridge to a server.
-type uplink struct{ *link }
-
-// Asked implements [sig.Asking]: where the server is no longer to send a route, its
-// numbering gets a hole that is no loss. It is in [uplink] alone because the registry
-// has to look for it.
-func (u uplink) Asked(rt *sig.Route, on bool) {
-	l := u.link
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	ir := origin(rt)
-	if ir == nil {
-		put(&l.early, rt, wish{on: on})
-		return
-	}
-	ir.wish.on = on
-	if !on {
-		ir.lapsed.Store(true)
 	}
 }
 

@@ -127,8 +127,8 @@ type senderInfo struct {
 	number     uint32
 	base       uint32 // of the first route
 	count      int
-	refs       int
-	numberless bool // there were no numbers left for its routes: it cannot be announced
+	refs       atomic.Int32 // none is new, and the last is not given back, without the node's lock
+	numberless bool         // there were no numbers left for its routes: it cannot be announced
 }
 
 // noNumber is where the numbers of routes begin that no peer is told of.
@@ -158,18 +158,33 @@ func (n *node) hold(s *sig.Sender) *senderInfo {
 			rt.SetUser(new(routeInfo))
 		}
 	}
-	info.refs++
+	info.refs.Add(1)
 	return info
 }
 
 func (n *node) release(s *sig.Sender) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	info := n.senders[s]
-	if info == nil {
-		return
+	if info := n.senders[s]; info != nil {
+		n.releaseLocked(s, info)
 	}
-	if info.refs--; info.refs > 0 {
+}
+
+// releaseOf is release for who has the numbers. Of a sender that ends, thousands of
+// connections give theirs back: all but the last do so without the lock.
+func (n *node) releaseOf(s *sig.Sender, info *senderInfo) {
+	for refs := info.refs.Load(); refs > 1; refs = info.refs.Load() {
+		if info.refs.CompareAndSwap(refs, refs-1) {
+			return
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.releaseLocked(s, info)
+}
+
+func (n *node) releaseLocked(s *sig.Sender, info *senderInfo) {
+	if info.refs.Add(-1) > 0 {
 		return
 	}
 	delete(n.senders, s)

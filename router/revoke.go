@@ -1,9 +1,11 @@
 package router
 
 import (
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gosig/gosig/acl"
 	"github.com/gosig/gosig/sig"
@@ -31,7 +33,7 @@ func (r *ServerRouter) SetAuthorizer(a acl.Authorizer) {
 		return // closed
 	}
 	n.setPolicy(p, !open(a))
-	r.reconsider()
+	r.reconsider(n)
 }
 
 // SetShadow has a policy decide beside the one in force, without effect: report
@@ -82,32 +84,26 @@ func (r *ServerRouter) governed() []*link {
 }
 
 // reconsider binds everybody's rights anew, and ends what they do not allow.
-func (r *ServerRouter) reconsider() {
+func (r *ServerRouter) reconsider(n *node) {
 	links := r.governed()
-	for _, l := range links {
-		l.regrant(&r.policy)
-	}
+	forEach(links, func(l *link) { l.regrant(&r.policy) })
 	r.policy.changes.Add(1)
 	forEach(links, (*link).review)
-	forEach(links, (*link).reviewSenders) // each that ends is told to all peers
-	forEach(links, (*link).reviewViews)   // of each sender, for each peer: that may take a while
+	reviewSenders(n.reg, links)
+	forEach(links, (*link).reviewViews) // of each sender, for each peer: that may take a while
 }
 
 // forEach calls f for all links, several at a time.
 func forEach(links []*link, f func(*link)) {
-	next := make(chan *link) // closed when all have been handed out
+	var next atomic.Int64
 	var group sync.WaitGroup
-	for range max(runtime.GOMAXPROCS(0), 1) {
+	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() { // ends with the list
-			for l := range next {
-				f(l)
+			for i := next.Add(1); i <= int64(len(links)); i = next.Add(1) {
+				f(links[i-1])
 			}
 		})
 	}
-	for _, l := range links {
-		next <- l
-	}
-	close(next)
 	group.Wait()
 }
 
@@ -138,11 +134,46 @@ func (l *link) review() {
 	}
 }
 
-// reviewSenders ends what the peer may no longer be.
-func (l *link) reviewSenders() {
-	if s := l.session(); s != nil {
-		s.reviewSenders()
+// reviewSenders ends what peers may no longer be, and takes in senders of servers that
+// may be here again. Each that ends has to be told to all peers: that is done for all
+// of them together.
+func reviewSenders(reg *sig.Registry, links []*link) {
+	var mu sync.Mutex
+	var ends []ending
+	var again []returning
+	forEach(links, func(l *link) {
+		if s := l.session(); s != nil {
+			end, back := s.reviewSenders()
+			mu.Lock()
+			defer mu.Unlock()
+			ends, again = append(ends, end...), append(again, back...)
+		}
+	})
+	evictions := make([]sig.Eviction, len(ends))
+	for i, e := range ends {
+		evictions[i] = sig.Eviction{Sender: e.sender, Err: errPolicy}
 	}
+	for i, notice := range reg.EvictAll(evictions) {
+		e := ends[i]
+		e.of.evicted(e.ps, e.of.released(e.sender, notice), e.told)
+	}
+	for _, b := range again {
+		b.of.register(b.ps, b.of.link.inbound.task)
+	}
+}
+
+// ending is a sender that a policy ends, and what its owner is told.
+type ending struct {
+	of     *session
+	ps     *peerSender
+	sender *sig.Sender
+	told   *sig.Error
+}
+
+// returning is one that a policy had kept out.
+type returning struct {
+	of *session
+	ps *peerSender
 }
 
 // errPolicy is what others are told of a sender that a policy has ended: the rule
@@ -157,36 +188,33 @@ func (s *session) revoked(a *access, d acl.Decision) *sig.Error {
 	return err
 }
 
-// reviewSenders ends senders of the peer's that it may not have, and takes in
-// those of a server's that it may have again.
-func (s *session) reviewSenders() {
+// reviewSenders takes the senders that the peer may not have out of its hands: what
+// still comes of them is not taken in. again are those of a server that were kept out.
+func (s *session) reviewSenders() (end []ending, again []returning) {
 	l := s.link
 	a := l.access.Load()
 	s.peers.Lock()
-	var again []*peerSender
+	defer s.peers.Unlock()
 	for ps := range s.denied {
 		delete(s.denied, ps)
-		again = append(again, ps)
+		again = append(again, returning{s, ps})
 	}
 	l.mu.Lock()
-	owned := make([]*peerSender, 0, len(s.bySender))
-	for _, ps := range s.bySender {
-		owned = append(owned, ps)
-	}
+	owned := slices.Collect(maps.Values(s.bySender))
 	l.mu.Unlock()
 	for _, ps := range owned {
-		c := ps.claim()
-		if d := a.mayConnect(c.name, c.events, c.methods, c.fallback); !d.Allowed && enforced("revoked senders") {
-			s.evictLocked(ps, errPolicy, s.revoked(a, d))
-			if l.role == wire.RoleClient {
-				put(&s.denied, ps, struct{}{})
-			}
+		c, sender := ps.claim(), ps.sender
+		d := a.mayConnect(c.name, c.events, c.methods, c.fallback)
+		if sender == nil || d.Allowed || !enforced("revoked senders") {
+			continue
+		}
+		ps.end()
+		end = append(end, ending{s, ps, sender, s.revoked(a, d)})
+		if l.role == wire.RoleClient {
+			put(&s.denied, ps, struct{}{})
 		}
 	}
-	s.peers.Unlock()
-	for _, ps := range again {
-		s.register(ps, l.inbound.task)
-	}
+	return end, again
 }
 
 func (ps *peerSender) claim() connectClaim {
@@ -409,7 +437,7 @@ func (n *node) setPolicy(p *policy, on bool) {
 		for _, l := range n.uplinks() {
 			l.access.Store(nil)
 			l.review()
-			l.reviewSenders()
+			reviewSenders(n.reg, []*link{l})
 			l.reviewViews()
 		}
 	}

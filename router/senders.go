@@ -245,8 +245,13 @@ func (s *session) evict(which func(*sig.Sender) bool, why *sig.Error) bool {
 // evictLocked is evict of one sender, with what others are told of it and what
 // the peer is. Call it with s.peers held.
 func (s *session) evictLocked(ps *peerSender, why, told *sig.Error) {
+	s.evicted(ps, s.release(ps, why), told)
+}
+
+// evicted has handlers hear that a sender of the peer's has ended, and tells the peer.
+func (s *session) evicted(ps *peerSender, deliver func(), told *sig.Error) {
 	l := s.link
-	if deliver := s.release(ps, why); deliver != nil {
+	if deliver != nil {
 		l.inbound.task(deliver)
 	}
 	if l.role == wire.RoleServer {
@@ -261,12 +266,21 @@ func (s *session) release(ps *peerSender, why *sig.Error) func() {
 	if sender == nil {
 		return nil
 	}
+	ps.end()
+	return s.released(sender, s.link.node.reg.Evict(sender, why))
+}
+
+// end keeps what still comes from being taken in; what has come is delivered.
+func (ps *peerSender) end() {
 	ps.sender = nil
 	for _, ir := range ps.routes {
-		ir.ended.Store(true) // what still comes is not taken in; what has come is delivered
+		ir.ended.Store(true)
 	}
+}
+
+// released is what is behind the end of a sender of the peer's in the registry.
+func (s *session) released(sender *sig.Sender, notice *sig.Notice) func() {
 	l := s.link
-	notice := l.node.reg.Evict(sender, why)
 	l.mu.Lock()
 	delete(s.bySender, sender)
 	l.mu.Unlock()

@@ -136,7 +136,7 @@ func NewServerRouter(reg *sig.Registry, opts *ServerOptions) (*ServerRouter, err
 	r.node = joinNode(reg, opts.Name, true, limits)
 	if !open(p.authorizer) {
 		r.node.setPolicy(p, true)
-		r.reconsider()
+		r.reconsider(r.node)
 	}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	return r, nil

@@ -23,7 +23,8 @@ type Bridge struct {
 //
 // Methods marked (locked) are called with the registry's lock held, in the
 // order of the changes: they must not block, nor call the registry. They may
-// call the accessors of Sender and Route, except [Route.Targets].
+// call the accessors of Sender and Route, except [Route.Targets]. Another peer may
+// be told of the same at the same time.
 type Peer interface {
 	// SenderConnected (locked) tells of a sender of another origin; Attach also
 	// tells of each one already there. If it returns true the peer is taken to
@@ -193,7 +194,7 @@ func (b *Bridge) Connect(name Name, spec RemoteSpec) (*Sender, *Notice, error) {
 func (b *Bridge) Disconnect(s *Sender, reason string) *Notice {
 	b.registry.mu.Lock()
 	defer b.registry.mu.Unlock()
-	return b.registry.end(s, NewError(CodeNotConnected, reason), reason)
+	return b.registry.end(Eviction{s, NewError(CodeNotConnected, reason), reason})[0]
 }
 
 // Subscribe adds a pattern the peer wants events of. It is called once for each
@@ -263,6 +264,9 @@ func (b *Bridge) Refilter(p Pattern, pass func(*Route) bool) {
 	}
 	in := r.index.lookup(p)
 	before := in.bridges[b]
+	if pass == nil && before.pass == nil {
+		return // all of it, as before
+	}
 	after := claim{pass, before.lossy}
 	in.bridges[b] = after
 	r.eachRoute(p, func(rt *Route) {
@@ -395,13 +399,11 @@ func (b *Bridge) Close(reason string) *Notice {
 		b.unsubscribe(p, false)
 	}
 	b.unlinkAll()
-	all := &Notice{}
+	var senders []Eviction
 	for s := range b.senders {
-		if n := r.end(s, NewError(CodeConnectionLost, reason), reason); n != nil {
-			all.more = append(all.more, n)
-		}
+		senders = append(senders, Eviction{s, NewError(CodeConnectionLost, reason), reason})
 	}
-	return all
+	return &Notice{more: r.end(senders...)}
 }
 
 // unlinkAll ends the interest in single routes.
@@ -418,35 +420,5 @@ func (b *Bridge) unlinkAll() {
 			rt.drop(b)
 			rt.changedWanted(was)
 		}
-	}
-}
-
-// Notice is a #connect or #disconnect whose change has happened already, and
-// that local handlers hear of when the router calls Deliver: after the earlier
-// events of that sender have been delivered. Until then the events of a new
-// life of the same name wait.
-type Notice struct {
-	sender     *Sender
-	disconnect func() // nil: a #connect
-	more       []*Notice
-}
-
-// Deliver runs the local handlers. It is called once for each notice; a nil
-// notice has nothing to deliver.
-func (n *Notice) Deliver() {
-	if n == nil {
-		return
-	}
-	for _, m := range n.more {
-		m.Deliver()
-	}
-	switch {
-	case n.sender == nil:
-	case n.disconnect == nil:
-		if n.sender.slot.announce(n.sender) {
-			n.sender.slot.drain()
-		}
-	case n.sender.slot.finish(n.sender, n.disconnect):
-		n.sender.slot.drain()
 	}
 }

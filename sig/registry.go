@@ -182,37 +182,6 @@ func (r *Registry) sweep() {
 	}
 }
 
-// end takes the name from s and tells the bridges. The notice delivers the
-// #disconnect; it is nil if s had ended before.
-func (r *Registry) end(s *Sender, err error, reason string) *Notice {
-	if s.gone.Load() {
-		return nil
-	}
-	if s.bridge != nil {
-		s.resolveRoutes() // what is on its way still has to be delivered
-		delete(s.bridge.senders, s)
-	}
-	s.err = err
-	s.gone.Store(true)
-	s.slot.current = nil
-	r.connected--
-	close(s.done)
-	s.inflight.abandon()
-	n := &Notice{sender: s, disconnect: r.presenceEvent(s, EventDisconnect, reason)}
-	for _, b := range r.bridges {
-		if b != s.bridge {
-			b.peer.SenderDisconnected(s, reason)
-		}
-	}
-	for _, rt := range s.routes {
-		rt.links = nil
-		if s.bridge == nil {
-			rt.invalidate()
-		}
-	}
-	return n
-}
-
 // Warn reports what a router found wrong, as the registry reports its own.
 // Call it without the registry's lock.
 func (r *Registry) Warn(w Warning) { r.warn(w) }

@@ -218,22 +218,6 @@ func (s *Sender) Fresh() bool {
 // Bridge returns the bridge that connected the sender; nil: it is local.
 func (s *Sender) Bridge() *Bridge { return s.bridge }
 
-// Kick ends a sender from outside, because its name is taken elsewhere or taken
-// over: [Sender.Err] is err. Its #disconnect is delivered at once; a router
-// with events of it still on the way uses [Registry.Evict].
-func (r *Registry) Kick(s *Sender, err error) { r.Evict(s, err).Deliver() }
-
-// Evict is Kick whose #disconnect goes out when the caller delivers the notice.
-func (r *Registry) Evict(s *Sender, err error) *Notice {
-	reason := err.Error()
-	if e, ok := err.(*Error); ok && e.Code == CodeNotConnected {
-		reason = e.Text // the code's own words would only repeat the event's name
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.end(s, err, reason)
-}
-
 // route returns the route of an event, or nil.
 func (s *Sender) route(event Name) *Route {
 	if p := s.table.find(event); p != nil {
