@@ -74,16 +74,25 @@ func (t *requestTable) takePlace(caller *session) bool {
 	}
 }
 
-// placesOf counts the requests under way for a caller.
-func (t *requestTable) placesOf(caller *session) (n int) {
+// placesOf is how many requests are under way for a caller.
+func (t *requestTable) placesOf(s *session) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, a := range t.asked {
-		if a.from == caller || a.from != nil && samePrincipal(a.from.principal, caller.principal) {
-			n++
-		}
+	return t.places[callerOf(s)]
+}
+
+// caller is whom a request is passed on for: a principal, or a connection of which
+// nobody knows who it is.
+type caller struct {
+	id, method string
+	session    *session
+}
+
+func callerOf(s *session) caller {
+	if s.principal.Anonymous() {
+		return caller{session: s}
 	}
-	return n
+	return caller{id: s.principal.ID, method: s.principal.Method}
 }
 
 // patienceFor is how long an answer is waited for. The caller keeps its own

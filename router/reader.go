@@ -96,6 +96,7 @@ func (s *session) wasSilent() bool {
 // takeIn takes in one batch in a turn of its principal, and leaves everything ready
 // for the next.
 func (s *session) takeIn(batch []byte) error {
+	s.readTurn.lookAround(len(batch))
 	s.takeTurn(&s.readTurn)
 	defer s.readTurn.giveUp()
 	if s.datagrams != nil {
@@ -272,8 +273,11 @@ func (s *session) lend(n int) {
 	s.lendHere()
 	buf := s.reading
 	s.room = nextSize(n, len(buf.bytes))
-	if s.allowance != nil {
+	switch {
+	case s.allowance != nil:
 		s.room = smallBuffer // little is taken in at once of who is to be held back
+	case s.room > mediumBuffer && s.readTurn.crowded():
+		s.room = mediumBuffer // a turn is not to be long
 	}
 	if buf.alone() && len(buf.bytes) == s.room {
 		return

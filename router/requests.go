@@ -16,6 +16,7 @@ type requestTable struct {
 	last      uint64
 	received  uint64             // the peer's requests so far
 	asked     map[uint64]*asked  // we have asked the peer
+	places    map[caller]int     // of those, by whom they were passed on for
 	serving   map[uint64]*served // the peer has asked us, a handler here runs, if only because it ignores its context's end
 	passed    map[uint64]*asked  // the peer has asked us, we have asked another peer
 	sweep     *time.Timer        // abandons those of passed whose time is over; nil: none had a time yet
@@ -293,6 +294,9 @@ func (s *session) ask(a *asked) (alone bool, err error) {
 	t.last++
 	a.id = t.last
 	t.asked[a.id] = a
+	if a.from != nil {
+		put(&t.places, callerOf(a.from), t.places[callerOf(a.from)]+1)
+	}
 	return len(t.asked) == 1, nil
 }
 
@@ -319,9 +323,22 @@ func (t *requestTable) drop(a *asked) bool {
 	if t.asked[a.id] != a {
 		return false
 	}
-	delete(t.asked, a.id)
+	t.takeLocked(a)
 	t.fewerLocked()
 	return true
+}
+
+// takeLocked takes an entry that is there from the table.
+func (t *requestTable) takeLocked(a *asked) {
+	delete(t.asked, a.id)
+	if a.from == nil {
+		return
+	}
+	if by := callerOf(a.from); t.places[by] > 1 {
+		t.places[by]--
+	} else {
+		delete(t.places, by)
+	}
 }
 
 // onReply takes in an answer.
@@ -329,8 +346,10 @@ func (s *session) onReply(e *wire.Reply) error {
 	t := &s.requests
 	t.mu.Lock()
 	a := t.asked[e.ID]
-	delete(t.asked, e.ID)
-	t.fewerLocked()
+	if a != nil {
+		t.takeLocked(a)
+		t.fewerLocked()
+	}
 	last := t.last
 	t.mu.Unlock()
 	switch {
@@ -406,10 +425,10 @@ func (s *session) failAsked(which func(*asked) bool, err error) {
 	t := &s.requests
 	t.mu.Lock()
 	var failed []*asked
-	for id, a := range t.asked {
+	for _, a := range t.asked {
 		if which(a) {
 			failed = append(failed, a)
-			delete(t.asked, id)
+			t.takeLocked(a)
 		}
 	}
 	t.fewerLocked()

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,6 +72,39 @@ func (sh *share) allow(most int) {
 type turn struct {
 	share  *share        // nil: nobody has to be made room for
 	called chan struct{} // capacity 1: whoever gives a turn up goes on; nil: it never had to wait
+	work   int           // since another processor was last asked to look around
+}
+
+// alone reports whether nobody has to be made room for.
+func (t *turn) alone() bool { return t.share == nil || t.share.of.present.Load() == 1 }
+
+// lookAround has an idle processor look for what has arrived, before a turn for a
+// batch of so many bytes. The runtime forgets to: the processor that waits for all
+// sockets goes on with what it has found, and when that is one goroutine which wakes
+// no other, as a reader whose peers are all slow, nobody waits in its place until the
+// runtime's monitor passes by after 10 or 20 ms. Gosched wakes an idle processor,
+// which finds nothing else to do than to wait for the sockets.
+func (t *turn) lookAround(bytes int) {
+	if t.work += bytes + turnWork; t.work >= longTurn && !t.alone() {
+		t.work = 0
+		runtime.Gosched()
+	}
+}
+
+const (
+	turnWork = 512      // what a batch costs beside its bytes, in bytes
+	longTurn = 16 << 10 // takes about as long as to wake a processor a hundred times
+)
+
+// crowded reports whether others of the principal wait for a turn.
+func (t *turn) crowded() bool {
+	sh := t.share
+	if sh == nil {
+		return false
+	}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return len(sh.waiting) > 0
 }
 
 // take waits for a turn, and returns how long that took if it was long.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/gosig/gosig/acl"
 	"github.com/gosig/gosig/carrier"
 )
 
@@ -153,4 +154,46 @@ func TestAllButOneProcessor(t *testing.T) {
 	runtime.GOMAXPROCS(1)
 	require.Equal(t, 1, Limits{Rate: 5}.WithDefaults().Processors)
 	require.Equal(t, 7, Limits{Processors: 7}.WithDefaults().Processors)
+}
+
+// TestALongTurnIsTold: before as much work as a long turn an idle processor looks
+// around, and not where nobody has to be made room for.
+func TestALongTurnIsTold(t *testing.T) {
+	var all shares
+	eve := turn{share: all.join("eve", 1)}
+	eve.lookAround(longTurn)
+	require.GreaterOrEqual(t, eve.work, longTurn, "alone: as before")
+	all.join("anna", 1)
+	eve.lookAround(0)
+	require.Zero(t, eve.work, "what has gathered counts")
+	small := 0
+	for eve.lookAround(1); eve.work > 0; eve.lookAround(1) {
+		small++
+	}
+	require.Equal(t, longTurn/(turnWork+1), small, "many small batches are as much work as a large one")
+	nobody := turn{}
+	nobody.lookAround(longTurn)
+}
+
+// TestPlacesAreCounted by who asks, whichever way a request ends, and a caller that
+// has none is forgotten.
+func TestPlacesAreCounted(t *testing.T) {
+	of := func(id string) *session { return &session{principal: acl.Principal{ID: id, Method: "token"}} }
+	eve, again, nobody, other := of("eve"), of("eve"), of(""), of("")
+	asks := &session{}
+	tab := &asks.requests
+	tab.asked = make(map[uint64]*asked)
+	var all []*asked
+	for _, from := range []*session{eve, again, nobody, other, nil} {
+		a := &asked{to: asks, from: from}
+		_, err := asks.ask(a)
+		require.NoError(t, err)
+		all = append(all, a)
+	}
+	require.Equal(t, []int{2, 2, 1, 1}, []int{tab.placesOf(eve), tab.placesOf(again), tab.placesOf(nobody), tab.placesOf(other)})
+	for _, a := range all {
+		require.True(t, tab.drop(a))
+		require.False(t, tab.drop(a))
+	}
+	require.Empty(t, tab.places)
 }
