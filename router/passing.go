@@ -95,6 +95,19 @@ func callerOf(s *session) caller {
 	return caller{id: s.principal.ID, method: s.principal.Method}
 }
 
+// takeLocked takes an entry that is there from the table.
+func (t *requestTable) takeLocked(a *asked) {
+	delete(t.asked, a.id)
+	if a.from == nil {
+		return
+	}
+	if by := callerOf(a.from); t.places[by] > 1 {
+		t.places[by]--
+	} else {
+		delete(t.places, by)
+	}
+}
+
 // patienceFor is how long an answer is waited for. The caller keeps its own
 // deadline; this one is for a caller that is gone, or has none.
 func (s *session) patienceFor(e *wire.Request) time.Duration {

@@ -328,19 +328,6 @@ func (t *requestTable) drop(a *asked) bool {
 	return true
 }
 
-// takeLocked takes an entry that is there from the table.
-func (t *requestTable) takeLocked(a *asked) {
-	delete(t.asked, a.id)
-	if a.from == nil {
-		return
-	}
-	if by := callerOf(a.from); t.places[by] > 1 {
-		t.places[by]--
-	} else {
-		delete(t.places, by)
-	}
-}
-
 // onReply takes in an answer.
 func (s *session) onReply(e *wire.Reply) error {
 	t := &s.requests

@@ -20,7 +20,8 @@ type class struct {
 
 var (
 	others   = class{policy: unix.SCHED_NORMAL}
-	realTime = class{policy: unix.SCHED_FIFO, priority: 1} // runs at once when it wants to
+	first    = class{policy: unix.SCHED_FIFO, priority: 2} // runs at once when it wants to
+	second   = class{policy: unix.SCHED_RR, priority: 1}   // beside the first, and before all others
 	leftover = class{policy: unix.SCHED_IDLE}              // runs when nobody else wants to, and gives way at once
 )
 
@@ -62,6 +63,20 @@ func (c class) start(cmd *exec.Cmd) error {
 	}
 	defer func() { _ = unix.SchedSetAttr(0, own, 0) }() // it was in it before
 	return cmd.Start()
+}
+
+// unthrottle lets the real-time classes have whole processors until restore is called:
+// by default they leave a twentieth of each second to others, 50 ms at a time.
+func unthrottle() (restore func(), err error) {
+	const file = "/proc/sys/kernel/sched_rt_runtime_us"
+	before, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(file, []byte("-1"), 0o644); err != nil {
+		return nil, err
+	}
+	return func() { _ = os.WriteFile(file, before, 0o644) }, nil // it could be written before
 }
 
 // spent is the processor time that a process has used.
