@@ -25,7 +25,7 @@ func runChild(kind string) (is bool, err error) {
 		return true, c.serve(l.do)
 	case childInproc:
 		return true, c.serve(func(cmd command) (answer, error) {
-			m, err := inproc.Measure(cmd.Row, cmd.System, cmd.For)
+			m, err := inproc.Measure(cmd.Row, cmd.Systems, cmd.For)
 			return answer{Inproc: m}, err
 		})
 	case childAwake:

@@ -42,8 +42,10 @@ type command struct {
 	Env    peer.Env
 	Spec   load.Spec
 	Row    string
-	For    time.Duration
-	File   string // of a profile; "": none, or end it
+	// Systems are those of Row, which are measured in turns.
+	Systems []string
+	For     time.Duration
+	File    string // of a profile; "": none, or end it
 }
 
 // answer is what a child says.
@@ -54,7 +56,7 @@ type answer struct {
 	Used     load.Usage
 	Occupied load.Footprint
 	Measured load.Measured
-	Inproc   inproc.Measured
+	Inproc   map[string]inproc.Measured // by system
 }
 
 // process is a child, as its parent sees it.

@@ -51,6 +51,10 @@ func (r *runner) run(list []scenario) {
 	defer r.stopAll()
 	for repetition := range r.repetitions {
 		for _, s := range list {
+			if s.inproc {
+				r.inprocRow(s, repetition, progress)
+				continue
+			}
 			for i := range s.systems {
 				system := s.systems[(i+repetition)%len(s.systems)] // nobody is always the first
 				progress.Step(fmt.Sprintf("%s, %s, %d of %d", s.name, system, repetition+1, r.repetitions))
@@ -67,9 +71,6 @@ func (r *runner) run(list []scenario) {
 }
 
 func (r *runner) cell(s scenario, system string, repetition int) (report.Figures, error) {
-	if s.inproc {
-		return r.inprocCell(s, system)
-	}
 	if s.fresh {
 		r.drop(system)
 		defer r.drop(system)
@@ -113,19 +114,29 @@ func (r *runner) cell(s scenario, system string, repetition int) (report.Figures
 	return a.Measured, nil
 }
 
-func (r *runner) inprocCell(s scenario, system string) (report.Figures, error) {
-	if r.inside == nil {
-		p, err := start(childInproc)
+// inprocRow measures a row within one process, all systems in turns.
+func (r *runner) inprocRow(s scenario, repetition int, progress *report.Progress) {
+	for _, system := range s.systems {
+		progress.Step(fmt.Sprintf("%s, %s, %d of %d", s.name, system, repetition+1, r.repetitions))
+	}
+	a, err := r.askInside(command{Do: "measure", Systems: s.systems, Row: s.name[len(inprocPrefix):], For: r.inproc})
+	for _, system := range s.systems {
 		if err != nil {
-			return nil, err
+			r.results.Fail(s.name, system, err)
+			continue
 		}
-		r.inside = p
+		m := a.Inproc[system]
+		r.results.Add(s.name, system, repetition, report.Figures{nanos: m.Nanos, allocs: m.Allocs})
 	}
-	a, err := r.inside.ask(command{Do: "measure", System: system, Row: s.name[len(inprocPrefix):], For: r.inproc})
-	if err != nil {
-		return nil, err
+}
+
+func (r *runner) askInside(cmd command) (a answer, err error) {
+	if r.inside == nil {
+		if r.inside, err = start(childInproc); err != nil {
+			return a, err
+		}
 	}
-	return report.Figures{nanos: a.Inproc.Nanos, allocs: a.Inproc.Allocs}, nil
+	return r.inside.ask(cmd)
 }
 
 // server returns the server process of a system, started when first needed.

@@ -2,8 +2,8 @@
 // process: gosig's registry, libraries that do something like it, and what the
 // language offers by itself.
 //
-//	m, err := inproc.Measure("emit-1", "gosig", 100*time.Millisecond)
-//	fmt.Println(m.Nanos, m.Allocs)
+//	m, err := inproc.Measure("emit-1", []string{"loop", "gosig"}, 100*time.Millisecond)
+//	fmt.Println(m["gosig"].Nanos / m["loop"].Nanos)
 package inproc
 
 import (
@@ -97,43 +97,94 @@ func Rows() []Row {
 	return rows
 }
 
-// Measure runs one cell for about d.
-func Measure(rowName, system string, d time.Duration) (Measured, error) {
-	for _, r := range Rows() {
-		if i := slices.Index(r.Systems, system); r.Name == rowName && i >= 0 {
-			b, err := r.makers[i]()
-			if err != nil {
-				return Measured{}, fmt.Errorf("%s of %s: %w", rowName, system, err)
+// turns is how often each cell of a row has its turn.
+const turns = 20
+
+// Measure runs the cells of a row in short turns, each for about d together, so that
+// whatever disturbs the machine for a while disturbs all of them. What it returns for
+// a system is the median of its turns.
+func Measure(rowName string, systems []string, d time.Duration) (map[string]Measured, error) {
+	cells, err := cellsOf(rowName, systems)
+	defer func() {
+		for _, c := range cells {
+			if c.stop != nil {
+				c.stop()
 			}
-			if b.stop != nil {
-				defer b.stop()
-			}
-			return b.measure(d), nil
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range cells {
+		c.calibrate(d / turns)
+	}
+	runtime.GC()
+	for turn := range turns {
+		for i := range cells {
+			cells[(i+turn)%len(cells)].turn() // nobody is always the first
 		}
 	}
-	return Measured{}, fmt.Errorf("%s has no row %s", system, rowName)
+	all := make(map[string]Measured, len(cells))
+	for _, c := range cells {
+		all[c.system] = c.measured()
+	}
+	return all, nil
 }
 
-// measure finds how many operations fill d, and then times as many.
-func (b bench) measure(d time.Duration) Measured {
-	n := 1
-	for {
-		took := timed(b.run, n)
-		if took >= d/4 || n >= 1<<30 {
-			n = max(int(float64(n)*float64(d)/float64(max(took, 1))), 1)
-			break
+// cell is one system's way, while it is being measured.
+type cell struct {
+	bench
+	system string
+	n      int // operations a turn
+	nanos  []float64
+	allocs uint64
+}
+
+// cellsOf makes the cells of a row, as far as that goes.
+func cellsOf(rowName string, systems []string) (cells []*cell, err error) {
+	rows := Rows()
+	at := slices.IndexFunc(rows, func(r Row) bool { return r.Name == rowName })
+	if at < 0 {
+		return nil, fmt.Errorf("there is no row %s", rowName)
+	}
+	for _, system := range systems {
+		i := slices.Index(rows[at].Systems, system)
+		if i < 0 {
+			return cells, fmt.Errorf("%s has no row %s", system, rowName)
 		}
-		n *= 2
+		b, err := rows[at].makers[i]()
+		if err != nil {
+			return cells, fmt.Errorf("%s of %s: %w", rowName, system, err)
+		}
+		cells = append(cells, &cell{bench: b, system: system})
 	}
+	return cells, nil
+}
+
+// calibrate finds how many operations fill a turn.
+func (c *cell) calibrate(d time.Duration) {
+	for c.n = 1; ; c.n *= 2 {
+		if took := timed(c.run, c.n); took >= d/2 || c.n >= 1<<30 {
+			c.n = max(int(float64(c.n)*float64(d)/float64(max(took, 1))), 1)
+			return
+		}
+	}
+}
+
+// turn times the cell once, after a little that brings its memory close again.
+func (c *cell) turn() {
+	c.run(max(c.n/8, 1))
 	var before, after runtime.MemStats
-	runtime.GC()
 	runtime.ReadMemStats(&before)
-	took := timed(b.run, n)
+	took := timed(c.run, c.n)
 	runtime.ReadMemStats(&after)
-	return Measured{
-		Nanos:  float64(took) / float64(n),
-		Allocs: float64(after.Mallocs-before.Mallocs) / float64(n),
-	}
+	c.nanos = append(c.nanos, float64(took)/float64(c.n))
+	c.allocs += after.Mallocs - before.Mallocs
+}
+
+func (c *cell) measured() Measured {
+	slices.Sort(c.nanos)
+	return Measured{Nanos: c.nanos[len(c.nanos)/2], Allocs: float64(c.allocs) / float64(c.n*len(c.nanos))}
 }
 
 func timed(run func(int), n int) time.Duration {
