@@ -250,19 +250,7 @@ func (s *session) flush() {
 	}
 	s.noted = s.noted[:0]
 	s.stretch++
-	slow := 0
-	for _, g := range s.touched {
-		if g.slow { // last: something may have to be dropped there, which takes time
-			s.touched[slow] = g
-			slow++
-			continue
-		}
-		g.finish()
-	}
-	for _, g := range s.touched[:slow] {
-		g.finish()
-	}
-	s.touched = s.touched[:0]
+	s.finishAll()
 	if s.replyTimes != nil && s.timed {
 		s.timed = false
 		s.link.stats.requestTimes.merge(s.replyTimes)
@@ -279,6 +267,25 @@ func (s *session) flush() {
 	if len(s.gathers) > 4*len(s.senders)+1024 {
 		s.forgetGathers()
 	}
+}
+
+// finishAll hands over to each peer what is left for it. Those come last that would
+// hold up the others: where something may have to be dropped, and of several
+// connections of one principal, each of which has a goroutine woken that writes.
+func (s *session) finishAll() {
+	last := 0
+	for _, g := range s.touched {
+		if g.slow || len(s.touched) > claimPeers && g.to != nil && g.to.writeTurn.many() {
+			s.touched[last] = g
+			last++
+			continue
+		}
+		g.finish()
+	}
+	for _, g := range s.touched[:last] {
+		g.finish()
+	}
+	s.touched = s.touched[:0]
 }
 
 // finish hands over what is left, and lets go of what the gather had for this batch.

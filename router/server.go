@@ -74,7 +74,7 @@ type ServerRouter struct {
 	policy    policy
 	desk      *adminDesk
 	stats     counters
-	group     sync.WaitGroup  // accept loops and connections
+	group     sync.WaitGroup // accept loops and connections
 	greeters  greeters
 	telling   sync.Mutex      // OnClient is called by one at a time
 	ctx       context.Context // ends when Close or Shutdown begins

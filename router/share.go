@@ -23,7 +23,7 @@ import (
 // nobody to make room for.
 type share struct {
 	of    *shares
-	users int // connections; the server's lock guards it
+	users atomic.Int32 // connections; changed with the server's lock held
 
 	mu      sync.Mutex
 	most    int
@@ -48,14 +48,14 @@ func (t *shares) join(key string, most int) *share {
 			put(&t.named, key, sh)
 		}
 	}
-	sh.users++
+	sh.users.Add(1)
 	sh.allow(most)
 	return sh
 }
 
 // leave is for a connection that has ended.
 func (t *shares) leave(key string, sh *share) {
-	if sh.users--; sh.users == 0 {
+	if sh.users.Add(-1) == 0 {
 		delete(t.named, key)
 		t.present.Add(-1)
 	}
@@ -95,6 +95,10 @@ const (
 	turnWork = 512      // what a batch costs beside its bytes, in bytes
 	longTurn = 16 << 10 // takes about as long as to wake a processor a hundred times
 )
+
+// many reports whether the principal has more connections than a reader writes to
+// itself.
+func (t *turn) many() bool { return t.share != nil && t.share.users.Load() > claimPeers }
 
 // crowded reports whether others of the principal wait for a turn.
 func (t *turn) crowded() bool {

@@ -175,6 +175,22 @@ func TestALongTurnIsTold(t *testing.T) {
 	nobody.lookAround(longTurn)
 }
 
+// TestManyConnectionsComeLast: whoever has more of them than a reader writes to itself
+// does not hold up others, as long as it has them.
+func TestManyConnectionsComeLast(t *testing.T) {
+	var all shares
+	eve := turn{share: all.join("eve", 1)}
+	for range claimPeers - 1 {
+		all.join("eve", 1)
+	}
+	require.False(t, eve.many())
+	all.join("eve", 1)
+	require.True(t, eve.many())
+	all.leave("eve", eve.share)
+	require.False(t, eve.many())
+	require.False(t, (&turn{}).many())
+}
+
 // TestPlacesAreCounted by who asks, whichever way a request ends, and a caller that
 // has none is forgotten.
 func TestPlacesAreCounted(t *testing.T) {
