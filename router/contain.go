@@ -51,6 +51,16 @@ func (r *ServerRouter) greet(l *link, conn carrier.Conn, from *entrance) (s *ses
 
 var errBroken = sig.NewError(sig.CodeConnectionLost, "the router has failed in the handshake; its log says how")
 
+// brokenOff ends an attempt to connect that has panicked, in a carrier or a
+// credential of the program's perhaps: it has failed, and the next one may not.
+func (r *ClientRouter) brokenOff(address string, conn carrier.Conn, p any) error {
+	r.stats.panicked(r.log, address, p)
+	if conn != nil {
+		conn.Close()
+	}
+	return sig.NewError(sig.CodeConnectionLost, "connecting to "+address+" has failed on this side; the log says how")
+}
+
 // forget undoes what was done for a connection that does not come into being.
 func (r *ServerRouter) forget(l *link) {
 	r.node.removeLink(l)

@@ -38,6 +38,9 @@ func TestPanicOfOurOwn(t *testing.T) {
 			s.queue(20, byCaller, wire.Pong{}.Append)
 			s.writer.Wait()
 		},
+		"an envelope": func(s *session) {
+			s.queue(20, byWriter, func([]byte) []byte { panic("broken") })
+		},
 		"telling where idle routes stand": func(s *session) {
 			s.tails = map[*outRoute]tail{nil: {}}
 			s.tellIdle()
@@ -125,4 +128,55 @@ func TestPanicInAHandshake(t *testing.T) {
 	require.EqualValues(t, 1, srv.Stats().Panics)
 	require.Len(t, srv.Clients(), 1)
 	require.Eventually(t, func() bool { return srv.Stats().Opening == 0 }, patienceInside, time.Millisecond, "its place is free again")
+}
+
+// clumsy is a network whose first dialling panics, and whose next connection.
+type clumsy struct {
+	*mem.Network
+	dials int
+}
+
+func (c *clumsy) Dial(ctx context.Context, addr *url.URL) (carrier.Conn, error) {
+	c.dials++
+	if c.dials == 1 {
+		panic("a mistake of the carrier's")
+	}
+	conn, err := c.Network.Dial(ctx, addr)
+	if err == nil && c.dials == 2 {
+		conn = broken{conn}
+	}
+	return conn, err
+}
+
+// TestPanicWhileConnecting: costs a client the attempt, and no more.
+func TestPanicWhileConnecting(t *testing.T) {
+	network, codecs := &clumsy{Network: mem.New()}, []codec.Codec{json.New()}
+	hub, reg := sig.New(nil), sig.New(nil)
+	defer hub.Close()
+	defer reg.Close()
+	srv, err := NewServerRouter(hub, &ServerOptions{Carriers: []carrier.Carrier{network.Network}, Codecs: codecs, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	defer srv.Close()
+	_, err = srv.Listen(t.Context(), "mem://hub")
+	require.NoError(t, err)
+	var said []string
+	client, err := NewClientRouter(reg, []string{"mem://hub"}, &ClientOptions{
+		Carriers: []carrier.Carrier{network}, Codecs: codecs, Logger: slog.New(slog.DiscardHandler), MinBackoff: time.Millisecond,
+		OnState: func(st State) {
+			if st.Phase == Connecting && st.Err != nil {
+				said = append(said, st.Err.Error())
+			}
+		},
+	})
+	require.NoError(t, err)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patienceInside)
+	defer cancel()
+	require.NoError(t, client.WaitConnected(ctx))
+	require.EqualValues(t, 2, client.Stats().Panics)
+	require.Len(t, said, 2)
+	for _, text := range said {
+		require.Equal(t, "connection lost: connecting to mem://hub has failed on this side; the log says how", text)
+	}
+	require.Eventually(t, func() bool { return srv.Stats().Opening == 0 && len(srv.Clients()) == 1 }, patienceInside, time.Millisecond)
 }

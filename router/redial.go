@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gosig/gosig/carrier"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
@@ -49,11 +50,16 @@ func (r *ClientRouter) connect(address string) (*session, error) {
 	return r.connectAs(address, token)
 }
 
-func (r *ClientRouter) connectAs(address string, token wire.Token) (*session, error) {
+func (r *ClientRouter) connectAs(address string, token wire.Token) (s *session, err error) {
 	ctx, cancel := context.WithTimeout(r.ctx, r.opts.DialTimeout)
 	defer cancel()
-	conn, err := r.carriers.Dial(ctx, address)
-	if err != nil {
+	var conn carrier.Conn
+	defer func() {
+		if p := recover(); p != nil {
+			s, err = nil, r.brokenOff(address, conn, p)
+		}
+	}()
+	if conn, err = r.carriers.Dial(ctx, address); err != nil {
 		return nil, err
 	}
 	shake, cancelShake := context.WithTimeout(ctx, r.link.limits.Handshake)

@@ -45,11 +45,18 @@ const (
 // queue queues one envelope of at most size bytes that must not be dropped, if
 // this is still the link's connection.
 func (s *session) queue(size int, by writeBy, envelope func([]byte) []byte) {
+	defer s.contain()
+	if s.queueAndClaim(size, by, envelope) {
+		s.writeClaimed()
+	}
+}
+
+func (s *session) queueAndClaim(size int, by writeBy, envelope func([]byte) []byte) (claimed bool) {
 	l := s.link
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.sess != s {
-		l.mu.Unlock()
-		return
+		return false
 	}
 	seg := s.out.tail(size + carrier.FrameOverhead)
 	start := len(seg.buf)
@@ -58,7 +65,6 @@ func (s *session) queue(size int, by writeBy, envelope func([]byte) []byte) {
 	s.out.bytes += len(seg.buf) - start
 	s.out.mark(seg, len(seg.buf)-start)
 	s.boundLocked()
-	claimed := false
 	switch by {
 	case byWriter:
 		s.kickLocked()
@@ -69,10 +75,7 @@ func (s *session) queue(size int, by writeBy, envelope func([]byte) []byte) {
 			s.kickLocked()
 		}
 	}
-	l.mu.Unlock()
-	if claimed {
-		s.writeClaimed()
-	}
+	return claimed
 }
 
 // writeNow writes what is queued, as byCaller says.
