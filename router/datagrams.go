@@ -203,6 +203,9 @@ func (s *session) tellBeforeLocked(t wire.Type) {
 	if t == wire.TypeSync || t == wire.TypeSynced {
 		s.sayWantsLocked()
 	}
+	if t == wire.TypeSync {
+		s.sayAsksLocked()
+	}
 }
 
 // tellBefore is tellBeforeLocked for an envelope that is queued apart.

@@ -1,6 +1,8 @@
 package router
 
 import (
+	"context"
+	"log/slog"
 	"maps"
 	"runtime"
 	"slices"
@@ -183,7 +185,9 @@ var errPolicy = sig.NewError(sig.CodeDenied, "the policy has changed")
 // revoked tells the audit that something has ended.
 func (s *session) revoked(a *access, d acl.Decision) *sig.Error {
 	err := sig.AsError(d.Err())
-	s.link.log.Info("revoked", "peer", s.describe(), "error", err)
+	if log := s.link.log; log.Enabled(context.Background(), slog.LevelInfo) { // a description is put together
+		log.Info("revoked", "peer", s.describe(), "error", err)
+	}
 	a.policy.audit.tell(s.record(AuditRecord{Kind: AuditRevoked, Decision: d, Reason: err.Text}))
 	return err
 }

@@ -125,6 +125,7 @@ type session struct {
 	tailClock *time.Timer        // looks at them; nil: there were none yet
 	takes     uint64             // how often something was taken to be written; guarded by link.mu
 	said      saidWants          // that wait to be written; guarded by link.mu
+	asked     saidAsks           // the same of a client; guarded by link.mu
 	lossyNext []uint32           // of the next CONNECT; of the reader alone
 	expecting bool               // somebody reads datagrams; of the reader alone
 

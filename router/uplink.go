@@ -34,21 +34,13 @@ func (l *link) InterestAdded(p sig.Pattern, lossy bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, asked := l.interest[p]
+	was, asked := l.interest[p]
 	put(&l.interest, p, lossy)
 	if s := l.sess; s != nil && (!asked || s.features&wire.FeatureLossyInterest != 0) {
 		l.askedLocked(true)
 		delete(s.syncs.refused, p) // it may be granted now
-		s.subscribeLocked(p, lossy)
+		s.askLocked(p, toldAsk{asked, was})
 	}
-}
-
-// subscribeLocked asks the server for a pattern, or says anew whether it may lose
-// some of it.
-func (s *session) subscribeLocked(p sig.Pattern, lossy bool) {
-	s.controlLocked(wire.Subscribe{
-		Sender: string(p.Sender), Event: string(p.Event), Lossy: lossy && s.features&wire.FeatureLossyInterest != 0,
-	}.Append(nil))
 }
 
 // InterestRemoved takes it back.
@@ -61,6 +53,6 @@ func (l *link) InterestRemoved(p sig.Pattern) {
 	delete(l.interest, p)
 	if l.sess != nil {
 		delete(l.sess.syncs.refused, p)
-		l.sess.controlLocked(wire.Unsubscribe{Sender: string(p.Sender), Event: string(p.Event)}.Append(nil))
+		l.sess.unaskLocked(p)
 	}
 }

@@ -24,7 +24,7 @@ import (
 
 // controlLocked queues a frame that must not be dropped.
 func (s *session) controlLocked(frame []byte) {
-	if len(s.tails)+len(s.said) > 0 {
+	if len(s.tails)+len(s.said)+len(s.asked.later) > 0 {
 		t, _ := wire.TypeOf(frame)
 		s.tellBeforeLocked(t)
 	}
@@ -255,6 +255,7 @@ func (s *session) tookLocked(bytes int) {
 	if bytes > 0 {
 		s.out.taken += uint64(bytes)
 		s.wantsTakenLocked()
+		s.asksTakenLocked()
 	}
 }
 
