@@ -45,7 +45,7 @@ type Limits struct {
 	InboundBytes         int // buffered for handlers that are slower than the peer; default 8 MiB
 	WindowEvents         int // held-back events under way on one route of one connection; default 256
 	WindowBytes          int // their payload bytes (always at least one event); default 64 KiB
-	RoutesPerPeer        int // numbers of routes that a peer may assign, beside the lowest 128; default 1,048,576
+	RoutesPerPeer        int // how many numbers of routes there are for a peer to assign, from 0; default 1,048,576
 	OfflineBytes         int // payload bytes a client keeps while it is not connected; default 1 MiB
 	Nodes                int // routers that one connection leads to; default 1,024
 	GapMemory            int // senders whose position is remembered after a connection was lost; default 4,096

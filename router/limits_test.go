@@ -66,9 +66,9 @@ var whoReaches = []struct {
 		return g.thrownOut()
 	}, sig.CodeLimit, "NameBytes: the names of one connection's senders may have 1000 bytes"},
 	{router.LimitRoutes, router.Limits{RoutesPerPeer: 10}, func(h *hub, g *guest) (uint16, string) {
-		g.send(connects(138))
+		g.send(connects(10))
 		return g.thrownOut()
-	}, sig.CodeLimit, "RoutesPerPeer: route numbers end at 138"},
+	}, sig.CodeLimit, "RoutesPerPeer: route numbers end at 10"},
 	{router.LimitSubscriptions, router.Limits{Subscriptions: 1}, func(h *hub, g *guest) (uint16, string) {
 		g.send(wire.Subscribe{Sender: "a", Event: "e"}, wire.Subscribe{Sender: "b", Event: "e"})
 		var r wire.Refused

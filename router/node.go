@@ -58,7 +58,7 @@ func joinNode(reg *sig.Registry, name string, serves bool, limits Limits) *node 
 			reg: reg, id: wire.NodeID(reg.ID()),
 			links: make(map[*link]struct{}), senders: make(map[*sig.Sender]*senderInfo),
 			reach: make(map[wire.NodeID]reached), behinds: make(map[*link]int), gaps: gapMemory{bound: limits.GapMemory},
-			routes: numberPool{next: spared},
+			routes: numberPool{next: firstRoute(limits.RoutesPerPeer)},
 		}
 		if nodes.byRegistry == nil {
 			nodes.byRegistry = make(map[*sig.Registry]*node)
@@ -70,7 +70,7 @@ func joinNode(reg *sig.Registry, name string, serves bool, limits Limits) *node 
 	if name != "" || n.name == "" {
 		n.name = nodeName(name, reg)
 	}
-	n.routes.limit(limits.RoutesPerPeer + spared)
+	n.routes.limit(limits.RoutesPerPeer)
 	became := serves && !n.serves
 	n.serves = n.serves || serves
 	n.mu.Unlock()

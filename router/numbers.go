@@ -33,10 +33,18 @@ const (
 )
 
 // spared are the numbers of routes that take one byte on the wire, of which nobody
-// makes use. A router has more routes than that, or soon had: if its peers used them,
-// it could not write its own number over the one with which an event has come, and
-// would have to copy whatever it passes on (see passingRun).
+// makes use who has enough others. A router has more routes than that, or soon had: if
+// its peers used them, it could not write its own number over the one with which an
+// event has come, and would have to copy whatever it passes on (see passingRun).
 const spared = 128
+
+// firstRoute is where the numbers of routes begin below a bound.
+func firstRoute(bound int) uint32 {
+	if bound < 2*spared {
+		return 0
+	}
+	return spared
+}
 
 // limit bounds the numbers by what the strictest of the routers here takes, as
 // its peers are likely to take as much.

@@ -87,8 +87,8 @@ func (s *session) checkConnect(e *wire.Connect) error {
 		return unless("events per sender", s.limitError(LimitEventsPerSender, fmt.Sprintf("EventsPerSender: a sender may declare %d events and as many requests", lim.EventsPerSender)))
 	case s.link.role == wire.RoleServer && s.names+namesOf(e) > lim.NameBytes:
 		return s.limitError(LimitNames, fmt.Sprintf("NameBytes: the names of one connection's senders may have %d bytes", lim.NameBytes))
-	case uint64(e.Route)+uint64(len(e.Events)) > uint64(lim.RoutesPerPeer)+spared:
-		return unless("routes", s.limitError(LimitRoutes, fmt.Sprintf("RoutesPerPeer: route numbers end at %d", lim.RoutesPerPeer+spared)))
+	case uint64(e.Route)+uint64(len(e.Events)) > uint64(lim.RoutesPerPeer):
+		return unless("routes", s.limitError(LimitRoutes, fmt.Sprintf("RoutesPerPeer: route numbers end at %d", lim.RoutesPerPeer)))
 	}
 	for i := range e.Events {
 		if s.in.get(e.Route+uint32(i)) != nil {

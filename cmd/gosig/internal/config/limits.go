@@ -117,7 +117,7 @@ func (l *Limits) bind(r *router.Limits, c *codec.Limits) []binding {
 		{"inbound", &l.Inbound, &r.InboundBytes, "buffered for handlers slower than the peer", ofClient, "the oldest events are lost to the handlers of this process, which they are told"},
 		{"window_events", &l.WindowEvents, &r.WindowEvents, "held-back events under way on one route of one connection", ofClient, "an emitter waits; one that does not ends its connection: protocol (17)"},
 		{"window_bytes", &l.WindowBytes, &r.WindowBytes, "their payload, always at least one event", ofClient, "as window_events"},
-		{"routes", &l.Routes, &r.RoutesPerPeer, "highest number of a route that a peer may assign", ofClient, "the connection ends: limit (12)"},
+		{"routes", &l.Routes, &r.RoutesPerPeer, "numbers of routes that a peer may assign, from 0", ofClient, "the connection ends: limit (12)"},
 		{"offline", &l.Offline, &r.OfflineBytes, "kept for the uplink while it is not connected", ofRouter, "the oldest events are lost, which is told when there is a connection again"},
 		{"nodes", &l.Nodes, &r.Nodes, "routers that one connection leads to", ofClient, "the connection ends, or is not let in: limit (12)"},
 		{"positions", &l.Positions, &r.GapMemory, "senders whose position is remembered after a connection was lost", ofRouter, "a gap in the events of the oldest of them is not told with a number"},
