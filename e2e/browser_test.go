@@ -43,7 +43,11 @@ ws.onmessage = ({ data }) => {
     switch (frame[0] & 31) {
       case 2: ws.send(batch(...%[3]s.map(bytes))); break // WELCOME
       case 23: report('open'); break // SYNCED
-      case 14: ws.send(batch([14, 0, ...frame.subarray(2)])); break // EVENT: of a route below 128
+      case 14: { // EVENT: its route is a varint, ours is 0
+        let end = 1
+        while (frame[end] & 128) end++
+        ws.send(batch([14, 0, ...frame.subarray(end + 1)]))
+      }
     }
   }
 }
