@@ -52,8 +52,6 @@ func (r *ServerRouter) addConn(l *link, sc *serverConn) error {
 	switch {
 	case r.closed:
 		return sig.NewError(sig.CodeClosed, "the router is shutting down")
-	case !r.arrivals.spend(key, float64(lim.ConnectRate), float64(lim.ConnectBurst)):
-		limit, reached = LimitConnectRate, fmt.Sprintf("ConnectRate: %q may connect %d times at once and %d times a second", key, lim.ConnectBurst, lim.ConnectRate)
 	case len(r.links) >= r.limits.Connections:
 		limit, reached = LimitConnections, fmt.Sprintf("Connections: %d are open", r.limits.Connections)
 	case sc.from.open >= lim.Connections:
@@ -62,6 +60,8 @@ func (r *ServerRouter) addConn(l *link, sc *serverConn) error {
 		limit, reached = LimitConnectionsPerIdentity, fmt.Sprintf("ConnectionsPerID: %d of %q are open", lim.ConnectionsPerID, id)
 	case sc.ip != "" && r.perIP[sc.ip] >= lim.ConnectionsPerIP:
 		limit, reached = LimitConnectionsPerIP, fmt.Sprintf("ConnectionsPerIP: %d from %s are open", lim.ConnectionsPerIP, sc.ip)
+	case !r.arrivals.spend(key, float64(lim.ConnectRate), float64(lim.ConnectBurst)): // last: who is refused has spent nothing
+		limit, reached = LimitConnectRate, fmt.Sprintf("ConnectRate: %q may connect %d times at once and %d times a second", key, lim.ConnectBurst, lim.ConnectRate)
 	}
 	if reached != "" {
 		r.stats.hit(r.log, limit, "listener", sc.info.Listener, "peer", sc.info.Address, "error", reached)

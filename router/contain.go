@@ -56,7 +56,10 @@ var errBroken = sig.NewError(sig.CodeConnectionLost, "the router has failed in t
 func (r *ClientRouter) brokenOff(address string, conn carrier.Conn, p any) error {
 	r.stats.panicked(r.log, address, p)
 	if conn != nil {
-		conn.Close()
+		func() {
+			defer func() { _ = recover() }() // what has panicked may do so again
+			conn.Close()
+		}()
 	}
 	return sig.NewError(sig.CodeConnectionLost, "connecting to "+address+" has failed on this side; the log says how")
 }

@@ -2,8 +2,10 @@ package router
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -179,4 +181,42 @@ func TestPanicWhileConnecting(t *testing.T) {
 		require.Equal(t, "connection lost: connecting to mem://hub has failed on this side; the log says how", text)
 	}
 	require.Eventually(t, func() bool { return srv.Stats().Opening == 0 && len(srv.Clients()) == 1 }, patienceInside, time.Millisecond)
+}
+
+// clumsyOfOne is a network on which dialling one address fails at first, and panics then.
+type clumsyOfOne struct {
+	*mem.Network
+	dials atomic.Int32
+}
+
+func (c *clumsyOfOne) Dial(ctx context.Context, addr *url.URL) (carrier.Conn, error) {
+	switch {
+	case addr.Host != "better":
+		return c.Network.Dial(ctx, addr)
+	case c.dials.Add(1) == 1:
+		return nil, errors.New("not yet")
+	}
+	panic("a mistake of the carrier's")
+}
+
+// TestPanicWhileLooking: one while a client looks whether a better address answers
+// costs that look.
+func TestPanicWhileLooking(t *testing.T) {
+	network, codecs := &clumsyOfOne{Network: mem.New()}, []codec.Codec{json.New()}
+	hub, reg := sig.New(nil), sig.New(nil)
+	defer hub.Close()
+	defer reg.Close()
+	srv, err := NewServerRouter(hub, &ServerOptions{Carriers: []carrier.Carrier{network.Network}, Codecs: codecs, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	defer srv.Close()
+	_, err = srv.Listen(t.Context(), "mem://hub")
+	require.NoError(t, err)
+	client, err := NewClientRouter(reg, []string{"mem://better", "mem://hub"}, &ClientOptions{
+		Carriers: []carrier.Carrier{network}, Codecs: codecs, Logger: slog.New(slog.DiscardHandler),
+		Return: 10 * time.Millisecond, MinBackoff: time.Millisecond,
+	})
+	require.NoError(t, err)
+	defer client.Close()
+	require.Eventually(t, func() bool { return client.Stats().Panics >= 3 }, patienceInside, time.Millisecond, "it goes on looking")
+	require.Len(t, srv.Clients(), 1, "and is still connected")
 }

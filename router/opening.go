@@ -134,8 +134,11 @@ func (l *link) close(s *session) {
 // delivery of their #disconnect.
 func (s *session) endSenders(reason *sig.Error, next func(func())) {
 	s.peers.Lock()
-	defer s.peers.Unlock()
 	s.over = true
+	s.peers.Unlock()
+	s.revoking.Wait() // their #disconnects are queued before anybody waits for the handlers
+	s.peers.Lock()
+	defer s.peers.Unlock()
 	clear(s.shadows)
 	for _, ps := range s.senders {
 		if ps.sender == nil {

@@ -63,11 +63,16 @@ func (r *ClientRouter) seek(s *session, before []string, every time.Duration) fo
 // knock finds out whether a whole handshake with the server at an address
 // succeeds, and which server that is, and hangs up. It is another node's as far
 // as the server can tell: this one may be connected to it already.
-func (r *ClientRouter) knock(ctx context.Context, address string) (wire.NodeID, error) {
+func (r *ClientRouter) knock(ctx context.Context, address string) (server wire.NodeID, err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.opts.DialTimeout)
 	defer cancel()
-	conn, err := r.carriers.Dial(ctx, address)
-	if err != nil {
+	var conn carrier.Conn
+	defer func() {
+		if p := recover(); p != nil {
+			server, err = wire.NodeID{}, r.brokenOff(address, conn, p)
+		}
+	}()
+	if conn, err = r.carriers.Dial(ctx, address); err != nil {
 		return wire.NodeID{}, err
 	}
 	ctx, cancelShake := context.WithTimeout(ctx, r.link.limits.Handshake)

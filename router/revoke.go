@@ -143,12 +143,21 @@ func reviewSenders(reg *sig.Registry, links []*link) {
 	var mu sync.Mutex
 	var ends []ending
 	var again []returning
+	var busy []*session
+	defer func() {
+		for _, s := range busy {
+			s.revoking.Done()
+		}
+	}()
 	forEach(links, func(l *link) {
 		if s := l.session(); s != nil {
 			end, back := s.reviewSenders()
 			mu.Lock()
 			defer mu.Unlock()
 			ends, again = append(ends, end...), append(again, back...)
+			if len(end) > 0 {
+				busy = append(busy, s)
+			}
 		}
 	})
 	evictions := make([]sig.Eviction, len(ends))
@@ -199,6 +208,9 @@ func (s *session) reviewSenders() (end []ending, again []returning) {
 	a := l.access.Load()
 	s.peers.Lock()
 	defer s.peers.Unlock()
+	if s.over {
+		return nil, nil
+	}
 	for ps := range s.denied {
 		delete(s.denied, ps)
 		again = append(again, returning{s, ps})
@@ -217,6 +229,9 @@ func (s *session) reviewSenders() (end []ending, again []returning) {
 		if l.role == wire.RoleClient {
 			put(&s.denied, ps, struct{}{})
 		}
+	}
+	if len(end) > 0 {
+		s.revoking.Add(1)
 	}
 	return end, again
 }

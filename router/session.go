@@ -134,10 +134,11 @@ type session struct {
 
 	// peers makes registering and ending the peer's senders one step; held
 	// while the registry is called.
-	peers   sync.Mutex
-	over    bool                     // the session has ended: nothing is registered any more
-	shadows map[sig.Name]*peerSender // names that a local sender still holds
-	denied  map[*peerSender]struct{} // a server's senders that the policy here keeps out
+	peers    sync.Mutex
+	over     bool                     // the session has ended: nothing is registered any more
+	revoking sync.WaitGroup           // senders are being ended by a policy; more of them only if not over
+	shadows  map[sig.Name]*peerSender // names that a local sender still holds
+	denied   map[*peerSender]struct{} // a server's senders that the policy here keeps out
 
 	requests requestTable
 	workers  workers

@@ -33,10 +33,11 @@ var closeCases = []connCase{
 		},
 	},
 	{
-		"close_while_both_wait", "Close unblocks Receive and Send at the same time", true,
+		"close_while_both_wait", "Close unblocks Receive and Send at the same time, also of a context with a deadline", true,
 		func(k *kit, a, b carrier.Conn) {
-			waiting := begin(func() ([]byte, error) { return a.Receive(context.Background(), nil) })
-			f := k.flood(a, k.deadline())
+			ctx := k.deadline() // far away: what watches a context must not keep anybody either
+			waiting := begin(func() ([]byte, error) { return a.Receive(ctx, nil) })
+			f := k.flood(a, ctx)
 			f.untilBlocked(k)
 			k.closeSoon(a)
 			_, err := end(k, waiting, "Receive after Close")

@@ -76,8 +76,8 @@ func (w *watch) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
-	if w.stop != nil {
-		w.stop()
+	if w.stop != nil && w.stop() {
+		w.stop, w.fired = nil, nil // nobody is to wait for a watcher that never runs
 	}
 }
 
