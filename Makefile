@@ -55,7 +55,7 @@ hostile-checks: ## leave out one check of the router at a time: do the strangers
 	go test -count=1 -timeout 30m -tags missingcheck -run '^TestEveryCheckIsNoticed$$' -v ./e2e/hostile
 
 fairness: ## an honest pair beside another principal that does what it likes: their p99, in some minutes (Linux, root)
-	go test -count=1 -timeout 30m -run '^TestFairness$$' ./e2e/fairness -args -apart -bound $(or $(BOUND),3) -window $(or $(WINDOW),3s)
+	go test -count=1 -timeout 30m -run '^TestFairness$$' ./e2e/fairness -args -apart -limits $(or $(LIMITS),default) -bound $(or $(BOUND),3) -window $(or $(WINDOW),3s)
 
 examples: custom-carrier ## run the example programs and compare what they print
 	go test -count=1 ./examples/...
