@@ -150,17 +150,24 @@ func (c *clumsy) Dial(ctx context.Context, addr *url.URL) (carrier.Conn, error) 
 	return conn, err
 }
 
+// steadyHub is a server at mem://hub that does nothing wrong, until the test ends.
+func steadyHub(t *testing.T, network *mem.Network) *ServerRouter {
+	t.Helper()
+	hub := sig.New(nil)
+	t.Cleanup(func() { hub.Close() })
+	srv, err := NewServerRouter(hub, &ServerOptions{Carriers: []carrier.Carrier{network}, Codecs: []codec.Codec{json.New()}, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(func() { srv.Close() })
+	_, err = srv.Listen(t.Context(), "mem://hub")
+	require.NoError(t, err)
+	return srv
+}
+
 // TestPanicWhileConnecting: costs a client the attempt, and no more.
 func TestPanicWhileConnecting(t *testing.T) {
 	network, codecs := &clumsy{Network: mem.New()}, []codec.Codec{json.New()}
-	hub, reg := sig.New(nil), sig.New(nil)
-	defer hub.Close()
+	reg, srv := sig.New(nil), steadyHub(t, network.Network)
 	defer reg.Close()
-	srv, err := NewServerRouter(hub, &ServerOptions{Carriers: []carrier.Carrier{network.Network}, Codecs: codecs, Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	defer srv.Close()
-	_, err = srv.Listen(t.Context(), "mem://hub")
-	require.NoError(t, err)
 	var said []string
 	client, err := NewClientRouter(reg, []string{"mem://hub"}, &ClientOptions{
 		Carriers: []carrier.Carrier{network}, Codecs: codecs, Logger: slog.New(slog.DiscardHandler), MinBackoff: time.Millisecond,
@@ -203,14 +210,8 @@ func (c *clumsyOfOne) Dial(ctx context.Context, addr *url.URL) (carrier.Conn, er
 // costs that look.
 func TestPanicWhileLooking(t *testing.T) {
 	network, codecs := &clumsyOfOne{Network: mem.New()}, []codec.Codec{json.New()}
-	hub, reg := sig.New(nil), sig.New(nil)
-	defer hub.Close()
+	reg, srv := sig.New(nil), steadyHub(t, network.Network)
 	defer reg.Close()
-	srv, err := NewServerRouter(hub, &ServerOptions{Carriers: []carrier.Carrier{network.Network}, Codecs: codecs, Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	defer srv.Close()
-	_, err = srv.Listen(t.Context(), "mem://hub")
-	require.NoError(t, err)
 	client, err := NewClientRouter(reg, []string{"mem://better", "mem://hub"}, &ClientOptions{
 		Carriers: []carrier.Carrier{network}, Codecs: codecs, Logger: slog.New(slog.DiscardHandler),
 		Return: 10 * time.Millisecond, MinBackoff: time.Millisecond,
