@@ -3,7 +3,6 @@ package carriertest
 import (
 	"context"
 	"encoding/binary"
-	"sync/atomic"
 
 	"github.com/gosig/gosig/carrier"
 )
@@ -71,17 +70,21 @@ func (k *kit) tally(a, b carrier.Conn) []int {
 	k.Helper()
 	size := min(40, limitOf(a))
 	ctx := k.deadline()
-	var enough atomic.Bool
+	sending, enough := context.WithCancel(ctx)
 	sent := begin(func() (any, error) {
-		for n := 0; n < tallied || !enough.Load(); n++ {
-			if err := a.Send(ctx, batchOf(numbered(n, size))); err != nil {
+		for n := 0; sending.Err() == nil; n++ {
+			err := a.Send(sending, batchOf(numbered(n, size)))
+			if sending.Err() != nil && ctx.Err() == nil {
+				break // nobody reads any more: a full medium ends only so
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
 		return nil, nil
 	})
 	numbers, err := end(k, begin(func() ([]int, error) {
-		defer enough.Store(true)
+		defer enough()
 		return k.collect(ctx, b, size)
 	}), "Receive on a medium that may lose frames")
 	if err != nil {
