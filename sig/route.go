@@ -54,8 +54,8 @@ type snapshot struct {
 	any     *calls[any]
 }
 
-func newRoute(s *Sender, name Name, index int, place *eventPlace) *Route {
-	rt := &Route{sender: s, name: name, index: index, place: place}
+func newRoute(s *Sender, name Name, index int) *Route {
+	rt := &Route{sender: s, name: name, index: index}
 	rt.untyped.route = rt
 	return rt
 }

@@ -96,15 +96,16 @@ func newSender(r *Registry, name Name, names, lossy []Name) (*Sender, error) {
 	if err := name.Validate(); err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	s := &Sender{registry: r, done: make(chan struct{}), routes: make([]*Route, 0, len(names)), table: newEventTable(len(names))}
+	s := &Sender{registry: r, done: make(chan struct{}), routes: make([]*Route, len(names))}
 	for i, event := range names {
 		if err := event.Validate(); err != nil {
 			return nil, fmt.Errorf("connect %s: event: %w", name, err)
 		}
-		if s.route(event) != nil {
-			return nil, fmt.Errorf("connect %s: event %q is declared twice: %w", name, event, ErrBadName)
-		}
-		s.routes = append(s.routes, newRoute(s, event, i, s.table.add(event, i)))
+		s.routes[i] = newRoute(s, event, i)
+	}
+	var twice *Route
+	if s.table, twice = newEventTable(s.routes); twice != nil {
+		return nil, fmt.Errorf("connect %s: event %q is declared twice: %w", name, twice.name, ErrBadName)
 	}
 	for _, event := range lossy {
 		rt := s.route(event)
@@ -131,7 +132,7 @@ func (s *Sender) Emit(event Name, data any) error {
 	}
 	sole := place.sole.load()
 	if sole == nil || !s.slot.idle() {
-		return s.routes[place.index].emit(data)
+		return place.route.emit(data)
 	}
 	returned := false
 	defer func() {
@@ -221,7 +222,7 @@ func (s *Sender) Bridge() *Bridge { return s.bridge }
 // route returns the route of an event, or nil.
 func (s *Sender) route(event Name) *Route {
 	if p := s.table.find(event); p != nil {
-		return s.routes[p.index]
+		return p.route
 	}
 	return nil
 }
