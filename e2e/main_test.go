@@ -13,7 +13,7 @@ import (
 )
 
 // patience ends a test that waits for what never comes.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // TestMain fails if a test leaves a goroutine behind (P13), and removes the
 // binary that the tests have built.

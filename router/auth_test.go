@@ -51,20 +51,20 @@ func (a *audit) of(kind router.AuditKind) (list []router.AuditRecord) {
 // await returns the first record of a kind.
 func (a *audit) await(t *testing.T, kind router.AuditKind) router.AuditRecord {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(a.of(kind)) > 0 }, 10*time.Second, time.Millisecond, "no record %q", kind)
+	require.Eventually(t, func() bool { return len(a.of(kind)) > 0 }, patience, time.Millisecond, "no record %q", kind)
 	return a.of(kind)[0]
 }
 
 // newHubWith makes a hub that looks at who comes and what they do.
 func newHubWith(t *testing.T, access router.AccessOptions) *hub {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	h := &hub{t: t, ctx: ctx, network: mem.New(), name: "hub", reg: quietRegistry(t)}
 	var err error
 	h.srv, err = router.NewServerRouter(h.reg, &router.ServerOptions{
 		Carriers: []carrier.Carrier{h.network}, Codecs: []codec.Codec{json.New()}, Name: "hub",
-		Logger: slog.New(slog.DiscardHandler), Access: access,
+		Logger: slog.New(slog.DiscardHandler), Access: access, Limits: atLeisure(router.Limits{}),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { h.srv.Close() })

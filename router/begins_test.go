@@ -38,9 +38,10 @@ func TestNumberBeforeAnyEvent(t *testing.T) {
 	h := newHub(t, router.Limits{})
 	_, err := sig.Subscribe(h.reg, "kitchen", "temp", func(sig.Event) {}, nil)
 	require.NoError(t, err)
-	kitchenSays(h, 5)
+	pi := kitchenSays(h, 5)
 	desk := h.guest(wire.Hello{ID: wire.NodeID{9}})
 	desk.send(wire.Subscribe{Sender: "kitchen", Event: "temp"}, wire.Sync{ID: 1})
+	pi.synced()
 	told := routesOf(t, desk.await(wire.TypeRoute))
 	require.EqualValues(t, 5, told[0].Seq)
 	require.True(t, told[0].Begin)
@@ -59,7 +60,7 @@ func TestNumberDuringBatch(t *testing.T) {
 	desk := h.guest(wire.Hello{ID: wire.NodeID{9}})
 	desk.send(wire.Subscribe{Sender: "kitchen", Event: "temp"}, wire.Sync{ID: 1})
 	require.Equal(t, []wire.Type{wire.TypeConnect}, desk.round())
-	pi.round() // a batch that ends
+	pi.synced() // a batch that ends
 	told := routesOf(t, desk.next())
 	require.Len(t, told, 1)
 	require.EqualValues(t, 5, told[0].Seq)

@@ -16,7 +16,7 @@ import (
 
 // offline is a client whose hub does not exist yet, with ten events kept for it.
 func offline(t *testing.T) (*hub, *router.ClientRouter) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	nowhere := &hub{t: t, ctx: ctx, network: mem.New()}
 	reg := quietRegistry(t)

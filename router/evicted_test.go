@@ -76,7 +76,7 @@ func (r *revoking) client(name string, senders int) *ClientRouter {
 		_, err = reg.Connect(sig.Name(fmt.Sprintf("%s/%d", name, i)), sig.Spec{Events: []sig.Name{"e"}})
 		require.NoError(r.t, err)
 	}
-	require.Eventually(r.t, func() bool { return r.came.Load() == before+int64(senders) }, 30*time.Second, time.Millisecond)
+	require.Eventually(r.t, func() bool { return r.came.Load() == before+int64(senders) }, patienceInside, time.Millisecond)
 	return c
 }
 
@@ -139,7 +139,7 @@ func TestLostWhileSendersEnd(t *testing.T) {
 		})
 		r.srv.SetAuthorizer(nobodyEmits(t, true))
 		c.Close()
-		require.Eventually(t, func() bool { return len(r.srv.Clients()) == 0 }, 30*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(r.srv.Clients()) == 0 }, patienceInside, time.Millisecond)
 		r.srv.SetAuthorizer(nobodyEmits(t, false))
 	}
 }

@@ -3,7 +3,6 @@ package router_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,7 +17,7 @@ import (
 // Who has said goodbye has left its names: the next client gets them at once,
 // again and again, and after Sync it knows that it has.
 func TestNamesAreFreeAfterGoodbye(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	carriers, codecs := []carrier.Carrier{tcp.New(nil)}, []codec.Codec{cbor.New()}
 	reg := sig.New(nil)

@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/url"
@@ -19,7 +20,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen, on however busy a machine.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // hub is a server with a network of its own, for clients and for guests.
 type hub struct {
@@ -47,6 +48,7 @@ func newHubOn(t *testing.T, ctx context.Context, network *mem.Network, name stri
 func newHubFor(t *testing.T, ctx context.Context, network *mem.Network, name string, reg *sig.Registry, limits router.Limits) *hub {
 	t.Helper()
 	h := &hub{t: t, ctx: ctx, network: network, name: name, reg: reg}
+	limits = atLeisure(limits)
 	var err error
 	h.srv, err = router.NewServerRouter(h.reg, &router.ServerOptions{
 		Carriers: []carrier.Carrier{network}, Codecs: []codec.Codec{json.New()}, Name: name,
@@ -57,6 +59,13 @@ func newHubFor(t *testing.T, ctx context.Context, network *mem.Network, name str
 	_, err = h.srv.Listen(ctx, "mem://"+name)
 	require.NoError(t, err)
 	return h
+}
+
+// atLeisure are limits that no machine reaches because it is busy, but for those that a
+// test has chosen.
+func atLeisure(l router.Limits) router.Limits {
+	l.Handshake, l.WriteTimeout = cmp.Or(l.Handshake, patience), cmp.Or(l.WriteTimeout, patience)
+	return l
 }
 
 // receive takes from a channel what must come.

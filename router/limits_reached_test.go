@@ -71,7 +71,7 @@ func (h *hub) comeFrom(n int) (list []*guest) {
 
 var others = []reached{
 	{router.LimitDead, router.Limits{Keepalive: 20 * time.Millisecond, Dead: 100 * time.Millisecond}, func(h *hub) { h.guest(wire.Hello{}) }},
-	{router.LimitWrite, router.Limits{WriteTimeout: 50 * time.Millisecond, OutboundBytes: 64 << 20}, func(h *hub) { h.deaf(); h.burstOf(8 << 10) }},
+	{router.LimitWrite, router.Limits{WriteTimeout: 50 * time.Millisecond, OutboundBytes: 64 << 20}, func(h *hub) { h.network.SetBuffer(8 << 10); h.deaf(); h.burstOf(64) }},
 	{router.LimitOutbound, router.Limits{OutboundBytes: 64 << 10}, func(h *hub) { h.deaf(); h.burstOf(8 << 10) }},
 	{router.LimitOutboundTotal, router.Limits{OutboundTotal: 64 << 10, OutboundBytes: 64 << 20}, func(h *hub) { h.deaf(); h.burstOf(8 << 10) }},
 	{router.LimitReplyTTL, router.Limits{ReplyTTL: 20 * time.Millisecond}, func(h *hub) {

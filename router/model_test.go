@@ -97,7 +97,7 @@ func (w *joinedWorld) join(t *rapid.T, reg *sig.Registry, to modelServer, c code
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cr.Close() }) // has no error to give
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := cr.WaitConnected(ctx); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func (w *joinedWorld) Registries() []*sig.Registry { return w.regs }
 // Settle sends something that must be answered over each connection, once for
 // each hop there is, and waits for the handlers of what came before it.
 func (w *joinedWorld) Settle() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for range w.clients {
 		for _, reg := range w.clients {

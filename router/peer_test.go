@@ -43,7 +43,7 @@ func newPeerWith(t *testing.T, limits router.Limits) *peer {
 
 // newPeerOf is newPeer with options of the client's.
 func newPeerOf(t *testing.T, opts router.ClientOptions) *peer {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	p := &peer{t: t, ctx: ctx, reg: sig.New(nil)}
 	t.Cleanup(func() { p.reg.Close() })

@@ -214,7 +214,7 @@ func TestLossyEvents(t *testing.T) {
 // awaitFlushed waits for QUIC connections that were closed: they go on for a moment to
 // bring there what was sent, and through a bad network their words get lost.
 func awaitFlushed() {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		stacks := make([]byte, 1<<20)
 		if stacks = stacks[:runtime.Stack(stacks, true)]; !bytes.Contains(stacks, []byte("quic.(*link)")) {
 			return

@@ -170,7 +170,7 @@ func TestReturned(t *testing.T) {
 
 // TestReturnToAnotherCarrier: the addresses are of two.
 func TestReturnToAnotherCarrier(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	carriers, codecs := []carrier.Carrier{mem.New(), tcp.New(nil)}, []codec.Codec{json.New()}
 	srv, err := router.NewServerRouter(quietRegistry(t), &router.ServerOptions{Carriers: carriers, Codecs: codecs, Logger: slog.New(slog.DiscardHandler)})

@@ -100,7 +100,7 @@ func silentConnections(t *testing.T, setup routertest.Setup, silent int, limit t
 // settled waits until no more goroutines and bytes than these are in use.
 func settled(t *testing.T, goroutines int, memory uint64) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > goroutines || heapInUse() > memory; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); runtime.NumGoroutine() > goroutines || heapInUse() > memory; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d goroutines where there were %d, %d bytes where %d are allowed", runtime.NumGoroutine(), goroutines, heapInUse(), memory)
 		}
@@ -168,7 +168,7 @@ func crowd(t *testing.T, target *url.URL, n int) {
 		require.NoError(t, err)
 		wg.Go(func() {
 			defer conn.Close()
-			_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+			_ = conn.SetReadDeadline(time.Now().Add(patience))
 			for buf := make([]byte, 512); ; { // some are told why
 				if _, err := conn.Read(buf); err != nil {
 					if timeout, ok := err.(net.Error); ok && timeout.Timeout() {

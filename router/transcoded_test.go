@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -40,7 +39,7 @@ func (c *counting) uses() (appends, decodes int32) { return c.appends.Swap(0), c
 // passes on. Between peers of one codec that is nothing; for those with another
 // each event is decoded and encoded once, however many they are.
 func TestTranscodingCosts(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	network := mem.New()
 	jsons, cbors := &counting{Codec: json.New()}, &counting{Codec: cbor.New()}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/sig/sigtest/modeltest"
@@ -18,7 +17,7 @@ import (
 func TestModelBridged(t *testing.T) {
 	for name, n := range map[string]int{"two": 2, "three in a row": 3} {
 		t.Run(name, func(t *testing.T) {
-			modeltest.Check(t, func(t *rapid.T) modeltest.World { return newRow(t, n) }, &modeltest.Options{Patience: 2 * time.Second})
+			modeltest.Check(t, func(t *rapid.T) modeltest.World { return newRow(t, n) }, nil)
 		})
 	}
 }

@@ -23,5 +23,5 @@ func TestDepartedAreFreed(t *testing.T) {
 		s.Disconnect("it has left")
 		return weak.Make(s)
 	}()
-	require.Eventually(t, func() bool { runtime.GC(); return gone.Value() == nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { runtime.GC(); return gone.Value() == nil }, patience, time.Millisecond)
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // patience bounds what must not get stuck.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func patient(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

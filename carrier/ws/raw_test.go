@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds what must not get stuck.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // opcodes of WebSocket frames.
 const (

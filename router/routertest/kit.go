@@ -25,7 +25,7 @@ import (
 )
 
 // patience is how long a case waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // kit is what a case works with.
 type kit struct {

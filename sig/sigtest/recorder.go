@@ -12,7 +12,7 @@ import (
 )
 
 // Patience is how long a wait lasts whose context has no deadline.
-const Patience = 10 * time.Second
+const Patience = 30 * time.Second
 
 // Recorder keeps what a subscription hears, in order. All methods may be
 // called from any goroutine, except that those which wait end the test, and

@@ -111,7 +111,7 @@ func TestWaitExplainsItself(t *testing.T) {
 			rec.HandleLost(sig.Lost{Sender: "kitchen", Event: "temp", Count: 2, Reason: sig.LossQueueFull})
 			rec.Wait(context.Background(), 2)
 		})
-		wantMessage(t, told, "waiting for event 2 of kitchen temp", "after 10s", "recorded 1", "1: kitchen temp 21.5",
+		wantMessage(t, told, "waiting for event 2 of kitchen temp", "after 30s", "recorded 1", "1: kitchen temp 21.5",
 			"lost 2 events of kitchen temp: queue full")
 		if took := time.Since(begin); took != sigtest.Patience {
 			t.Errorf("waited %v, want %v", took, sigtest.Patience)

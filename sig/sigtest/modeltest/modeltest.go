@@ -46,7 +46,7 @@ type Options struct {
 	Payload func(n int64) any
 	// Number is the inverse of Payload; the default is sig.Data[int64].
 	Number func(payload any) (int64, error)
-	// Patience is how long to wait for what must arrive, default 10 s.
+	// Patience is how long to wait for what must arrive, default a minute.
 	Patience time.Duration
 }
 
@@ -62,7 +62,7 @@ func (o *Options) withDefaults() Options {
 		opts.Number = sig.Data[int64]
 	}
 	if opts.Patience == 0 {
-		opts.Patience = 10 * time.Second
+		opts.Patience = time.Minute
 	}
 	return opts
 }

@@ -141,7 +141,7 @@ var emittings = []emitting{
 	{"Emit", (*sig.Sender).Emit},
 	{"TryEmit", (*sig.Sender).TryEmit},
 	{"EmitWait", func(s *sig.Sender, event sig.Name, data any) error {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // there is room: it need not wait
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // there is room: it need not wait
 		defer cancel()
 		return s.EmitWait(ctx, event, data)
 	}},
