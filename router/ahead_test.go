@@ -54,7 +54,7 @@ func testManyOfOne(t *testing.T, first uint32, here bool) {
 	require.NoError(t, s.handle(batch))
 	s.flush()
 	require.EqualValues(t, next+200, s.in.get(first).next, "events are counted")
-	s.lend(len(batch))
+	s.lend(batch)
 	s.link.group.Wait()
 	if !here {
 		to.writer.Wait()

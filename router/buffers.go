@@ -3,14 +3,18 @@ package router
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/gosig/gosig/carrier"
 )
 
 // Buffers grow with the load of a connection: an idle one reads into 4 KiB, a
-// busy one into 256 KiB, and what is to be written gathers in 64 KiB.
+// busy one into 256 KiB, and what is to be written gathers in 64 KiB. The largest is for
+// frames up to the usual Limits.MaxFrame.
 const (
-	smallBuffer  = 4 << 10
-	mediumBuffer = 64 << 10
-	largeBuffer  = 256 << 10
+	smallBuffer   = 4 << 10
+	mediumBuffer  = 64 << 10
+	largeBuffer   = 256 << 10
+	largestBuffer = 1<<20 + carrier.FrameOverhead
 )
 
 // buffer is memory that one read has filled, or in which gathers what is to be
@@ -22,20 +26,37 @@ type buffer struct {
 	pool    *sync.Pool // nil: of a size that is not kept
 }
 
-var smallPool, mediumPool, largePool sync.Pool
+var smallPool, mediumPool, largePool, largestPool sync.Pool
 
 // newBuffer returns a buffer of the smallest size that is kept and has room for
 // n bytes, or of just n bytes.
 func newBuffer(n int) *buffer {
-	switch {
-	case n <= smallBuffer:
-		return pooled(&smallPool, smallBuffer)
-	case n <= mediumBuffer:
-		return pooled(&mediumPool, mediumBuffer)
-	case n <= largeBuffer:
-		return pooled(&largePool, largeBuffer)
+	switch size := sizeOf(n); size {
+	case smallBuffer:
+		return pooled(&smallPool, size)
+	case mediumBuffer:
+		return pooled(&mediumPool, size)
+	case largeBuffer:
+		return pooled(&largePool, size)
+	case largestBuffer:
+		return pooled(&largestPool, size)
 	}
 	return bufferOf(make([]byte, n))
+}
+
+// sizeOf is the smallest size that is kept of buffers with room for n bytes, or n.
+func sizeOf(n int) int {
+	switch {
+	case n <= smallBuffer:
+		return smallBuffer
+	case n <= mediumBuffer:
+		return mediumBuffer
+	case n <= largeBuffer:
+		return largeBuffer
+	case n <= largestBuffer:
+		return largestBuffer
+	}
+	return n
 }
 
 func pooled(pool *sync.Pool, size int) *buffer {

@@ -15,28 +15,41 @@ func (s *session) onFragment(e *wire.Fragment) error {
 	if s.features&wire.FeatureFragments == 0 {
 		return unless("fragments without the feature", sig.NewError(sig.CodeProtocol, "FRAGMENT without the feature fragments"))
 	}
-	if len(s.partial) == 0 {
+	if s.partial == nil {
 		switch t, _ := wire.TypeOf(e.Data); t {
 		case wire.TypeEvent, wire.TypeNumbered, wire.TypeRequest, wire.TypeReply:
 		default:
 			return unless("what is cut", sig.NewError(sig.CodeProtocol, fmt.Sprintf("%v in pieces", t)))
 		}
-		s.partial = make([]byte, carrier.FrameOverhead, carrier.FrameOverhead+len(e.Data))
+		s.filled = carrier.FrameOverhead
 	}
-	if n := len(s.partial) - carrier.FrameOverhead + len(e.Data); n > s.maxFrame && enforced("pieces of a frame") {
+	if n := s.filled - carrier.FrameOverhead + len(e.Data); n > s.maxFrame && enforced("pieces of a frame") {
 		return carrier.TooLarge(n, s.maxFrame)
 	}
-	s.partial = append(s.partial, e.Data...)
-	if s.pieces++; s.pieces > freePieces+len(s.partial)/leastPiece {
+	s.addPiece(e.Data)
+	if s.pieces++; s.pieces > freePieces+s.filled/leastPiece {
 		s.came++
 	}
 	if e.More {
 		return nil
 	}
-	batch := s.partial
+	whole := s.partial
 	s.partial, s.pieces = nil, 0
-	binary.BigEndian.PutUint32(batch, uint32(len(batch)-carrier.FrameOverhead))
-	return s.handleApart(batch)
+	binary.BigEndian.PutUint32(whole.bytes, uint32(s.filled-carrier.FrameOverhead))
+	return s.handleApart(whole, whole.bytes[:s.filled])
+}
+
+// addPiece puts one more piece behind what there is of an envelope.
+func (s *session) addPiece(piece []byte) {
+	if n := s.filled + len(piece); s.partial == nil || n > len(s.partial.bytes) {
+		larger := newBuffer(max(n, min(2*s.filled, s.maxFrame+carrier.FrameOverhead)))
+		if s.partial != nil {
+			copy(larger.bytes, s.partial.bytes[:s.filled])
+			s.partial.free()
+		}
+		s.partial = larger
+	}
+	s.filled += copy(s.partial.bytes[s.filled:], piece)
 }
 
 // To a peer's allowance an envelope in pieces is one envelope, unless it comes in many
@@ -47,11 +60,11 @@ const (
 )
 
 // handleApart takes in a batch in the middle of another one, of which what came
-// before has been flushed.
-func (s *session) handleApart(batch []byte) error {
+// before has been flushed. It lies in mem.
+func (s *session) handleApart(mem *buffer, batch []byte) error {
 	s.lendHere()
 	around := s.reading
-	s.reading = bufferOf(batch)
+	s.reading = mem
 	err := s.handle(batch)
 	s.flush()
 	s.lendHere()

@@ -50,3 +50,25 @@ func TestEventInPieces(t *testing.T) {
 		require.Equal(t, want, desk.hears())
 	}
 }
+
+// TestEventInManyPieces grows as they come, and so does the next one.
+func TestEventInManyPieces(t *testing.T) {
+	h := newHub(t, router.Limits{})
+	pi := h.guest(wire.Hello{ID: wire.NodeID{2}, Features: wire.FeatureFragments})
+	desk := h.guest(wire.Hello{ID: wire.NodeID{3}})
+	desk.subscribes("**", "**")
+	pi.send(wire.Connect{Sender: 1, Route: 0, Epoch: 1, Name: "kitchen", Events: []string{"temp"}, Fresh: true})
+	for _, size := range []int{10, 5_000, 70_000, 600_000, 20_000} {
+		text := make([]byte, size)
+		for i := range text {
+			text[i] = 'a' + byte(i*i%26)
+		}
+		rest := wire.AppendEvent(nil, 0, 0, text)
+		for n := 1; n < len(rest); n = n*3 + 1 {
+			pi.send(wire.Fragment{More: true, Data: rest[:n]})
+			rest = rest[n:]
+		}
+		pi.send(wire.Fragment{Data: rest})
+		require.Equal(t, string(text), desk.hears())
+	}
+}

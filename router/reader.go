@@ -108,7 +108,7 @@ func (s *session) takeIn(batch []byte) error {
 	err := s.handle(batch)
 	s.flush()
 	s.rest()
-	s.lend(len(batch))
+	s.lend(batch)
 	return err
 }
 
@@ -267,24 +267,53 @@ func (s *session) peerRole() wire.Role {
 	return wire.RoleClient
 }
 
-// lend hands over what the batch of n bytes has brought for this process, and
-// chooses a buffer for the next read.
-func (s *session) lend(n int) {
+// lend hands over what the batch has brought for this process, and chooses a buffer
+// for the next read.
+func (s *session) lend(batch []byte) {
 	s.lendHere()
 	buf := s.reading
-	s.room = nextSize(n, len(buf.bytes))
+	s.room = nextSize(len(batch), len(buf.bytes))
 	switch {
 	case s.allowance != nil:
 		s.room = smallBuffer // little is taken in at once of who is to be held back
 	case s.room > mediumBuffer && s.readTurn.crowded():
 		s.room = mediumBuffer // a turn is not to be long
 	}
+	s.room = max(s.room, s.roomForFrame(batch))
 	if buf.alone() && len(buf.bytes) == s.room {
 		return
 	}
 	buf.free()
 	s.reading = nil
 }
+
+// roomForFrame is the size of buffer that the large frames of the latest batches would
+// have fitted in: a frame that does not is put together in memory that is not used again,
+// and whoever sends many of them would have the garbage collector run all the time, at
+// the cost of everybody. One that did not fit is the first of its batch.
+func (s *session) roomForFrame(batch []byte) int {
+	end := carrier.FrameEnd(batch, 0)
+	switch {
+	case end > smallBuffer:
+		s.large, s.small = min(sizeOf(end), s.largestRoom()), 0
+	case s.large > 0:
+		if s.small++; s.small == fewSmall {
+			s.large = 0
+		}
+	}
+	return s.large
+}
+
+// largestRoom is less where the connection waits with the buffer in hand.
+func (s *session) largestRoom() int {
+	if _, ok := s.conn.(carrier.LazyReceiver); ok {
+		return largestBuffer
+	}
+	return largeBuffer
+}
+
+// fewSmall is after how many batches without a large frame there is no room kept for one.
+const fewSmall = 8
 
 // lendHere hands what is for this process to the handler goroutine, with the buffer
 // that it refers to.

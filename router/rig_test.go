@@ -288,7 +288,7 @@ func TestPayloadOutlivesItsBuffer(t *testing.T) {
 	}
 	require.NoError(t, s.handle(batch))
 	s.flush()
-	s.lend(len(batch))
+	s.lend(batch)
 	r.link.group.Wait() // it was given back
 	for i := range batch {
 		batch[i] = '!'

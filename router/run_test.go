@@ -56,7 +56,7 @@ func testRuns(t *testing.T, first uint32) {
 	s.reading = bufferOf(batch) // what is long enough waits where it lies
 	require.NoError(t, s.handle(batch))
 	s.flush()
-	s.lend(len(batch))
+	s.lend(batch)
 	s.link.group.Wait()
 
 	for i, c := range conns {

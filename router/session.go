@@ -93,13 +93,16 @@ type session struct {
 	localEnd      int                  // where its latest events end in the batch
 	reading       *buffer              // the batch lies in it
 	room          int                  // what the next read gets
+	large         int                  // what large frames that came lately need; 0: there were none
+	small         int                  // batches since the last of those
 	wants         map[sig.Pattern]bool // what the peer asked for, and whether it accepts loss
 	scratch       []byte               // the envelope being relayed
 	asks          wire.Request         // the last one taken in
 	answers       wire.Reply           // the same
 	transcoded    transcoded           // the event being forwarded
 	woken         bool                 // this batch has brought something for other goroutines
-	partial       []byte               // an envelope of which pieces have come, with room for its length; nil: none
+	partial       *buffer              // an envelope of which pieces have come, with room for its length; nil: none
+	filled        int                  // bytes of that
 	pieces        int                  // so many
 
 	// Of whoever writes, see writing.

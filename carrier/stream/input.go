@@ -11,8 +11,8 @@ import (
 const (
 	// firstBuffer is made when the caller brings no buffer.
 	firstBuffer = 4096
-	// keepBuffer is the largest store for a rest that is held on to while
-	// nothing needs it: enough for frames of 64 KiB and their length.
+	// keepBuffer is the largest store for a rest that is held on to while there is
+	// none: enough for frames of 64 KiB and their length.
 	keepBuffer = 72 << 10
 )
 
@@ -161,7 +161,7 @@ func (in *input) ended(n int) error {
 
 // keep stores the beginning of a frame until the next call.
 func (in *input) keep(rest []byte) {
-	if cap(in.kept) > keepBuffer && len(rest) <= keepBuffer {
+	if cap(in.kept) > keepBuffer && len(rest) == 0 {
 		in.kept = nil
 	}
 	in.kept = append(in.kept[:0], rest...)

@@ -294,18 +294,22 @@ func (a *attacker) storm() {
 }
 
 func (a *attacker) mute() {
-	a.each(16, func(i int, c carrier.Conn) error {
-		if i > 0 {
-			if err := c.Send(context.Background(), carrier.AppendFrame(nil, wire.Subscribe{Sender: "**", Event: "**"}.Append(nil))); err != nil {
-				return err
-			}
-			time.Sleep(20 * time.Second) // reads nothing
-			return nil
-		}
+	loud := make(chan struct{})
+	in := sync.OnceFunc(func() { close(loud) })
+	a.each(1, func(_ int, c carrier.Conn) error {
 		go a.swallow(c) // ends with the connection
 		if err := connects(c, "mallory/loud"); err != nil {
 			return err
 		}
+		in()
 		return a.pour(c, eventFrames(4, 16<<10), 4)
+	})
+	<-loud // of few connections the mute would have all
+	a.each(15, func(_ int, c carrier.Conn) error {
+		if err := c.Send(context.Background(), carrier.AppendFrame(nil, wire.Subscribe{Sender: "**", Event: "**"}.Append(nil))); err != nil {
+			return err
+		}
+		time.Sleep(20 * time.Second) // reads nothing
+		return nil
 	})
 }
