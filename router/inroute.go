@@ -41,6 +41,7 @@ type inRoute struct {
 	missed  uint64 // since, for what was lost with an earlier connection; until that is known
 	outs    []outRef
 	outsFor []sig.Target // what outs was made from
+	peers   uint64       // who is in outs: where it is the same for two routes, so are the peers
 	fresh   []int        // sizes of held-back events since the last flush
 
 	// What survey has found out for the stretch.
@@ -317,7 +318,8 @@ func (ir *inRoute) targets(rt *sig.Route) []outRef {
 		}
 	}
 	slices.SortFunc(outs, func(a, b outRef) int { return cmp.Compare(a.g.nth, b.g.nth) })
-	ir.outs, ir.outsFor = outs, ts
+	ir.sess.peerSets++
+	ir.outs, ir.outsFor, ir.peers = outs, ts, ir.sess.peerSets
 	return ir.outs
 }
 

@@ -22,6 +22,7 @@ type passingRun struct {
 	events     int
 	of         *inRoute // the route of the latest event
 	outs       []outRef // nil: no run
+	peers      uint64   // who they are, see inRoute
 	large      bool     // one of the frames may have to be cut
 }
 
@@ -36,18 +37,26 @@ func (s *session) pass(ir *inRoute, batch []byte, at, end int, payload []byte) {
 	}
 	copy(head, ir.head) // for them the route has another number
 	r := &s.run
-	if r.outs != nil && r.end == at && (r.of == ir || sameOuts(r.outs, ir.passing)) {
+	if r.outs != nil && r.end == at && (r.of == ir || r.fits(ir)) {
 		r.of, r.end, r.large = ir, end, r.large || large
 		r.events++
 		return
 	}
 	s.endRun()
-	*r = passingRun{batch: batch, start: at, end: end, events: 1, of: ir, outs: ir.passing, large: large}
+	*r = passingRun{batch: batch, start: at, end: end, events: 1, of: ir, outs: ir.passing, peers: ir.peers, large: large}
 }
 
-// sameOuts reports whether two routes have the same peers.
-func sameOuts(a, b []outRef) bool {
-	return slices.EqualFunc(a, b, func(a, b outRef) bool { return a.g == b.g })
+// fits reports whether a route has the same peers as the run. Routes that have are
+// told apart from others by one comparison from then on.
+func (r *passingRun) fits(ir *inRoute) bool {
+	if ir.peers == r.peers {
+		return true
+	}
+	same := slices.EqualFunc(r.outs, ir.passing, func(a, b outRef) bool { return a.g == b.g })
+	if same {
+		ir.peers = r.peers
+	}
+	return same
 }
 
 // endRun hands the run over. A long one is not copied: it waits for the peers
@@ -68,56 +77,44 @@ func (s *session) endRun() {
 	*r = passingRun{}
 }
 
-// runIn is what goes to the handlers, EVENT frames of several routes: as a
-// [sig.Run] it stands for those of one route that follow each other.
+// runIn is what goes to the handlers, EVENT frames of several routes, as a
+// [sig.Run].
 type runIn struct {
 	events []byte // yet to be delivered
 	routes *routeTable
-	route  uint32 // whose run it is now
 	codec  codec.Codec
 	lend   bool // the codec sends bytes as they are
 
-	payload []byte // of the run's current event
-	head    header // of it
-	// The event behind it, if known.
-	known bool
-	end   int // of its frame, in events
-	next  uint32
-	data  []byte
-}
-
-// look finds out about the event behind the current one.
-func (r *runIn) look() bool {
-	if r.known {
-		return true
-	}
-	end := carrier.FrameEnd(r.events, 0)
-	if end == 0 {
-		return false
-	}
-	_, route, data, err := wire.ParseEvent(r.events[carrier.FrameOverhead:end])
-	if err != nil {
-		return false // checked when it came
-	}
-	r.known, r.end, r.next, r.data = true, end, route, data
-	return true
+	payload []byte     // of the current event
+	rt      *sig.Route // its route; nil: nobody can have it any more
+	head    header     // of it, if the next one may have the same
 }
 
 // Next implements [sig.Run].
-func (r *runIn) Next() bool {
-	if !r.known {
-		if end := r.head.end(r.events, 0); end > 0 {
-			r.payload = r.events[carrier.FrameOverhead+r.head.size : end : end]
-			r.events = r.events[end:]
-			return true
+func (r *runIn) Next() *sig.Route {
+	if end := r.head.end(r.events, 0); end > 0 {
+		r.payload = r.events[carrier.FrameOverhead+r.head.size : end : end]
+		r.events = r.events[end:]
+		return r.rt
+	}
+	for {
+		end := carrier.FrameEnd(r.events, 0)
+		if end == 0 {
+			return nil
+		}
+		_, number, payload, err := wire.ParseEvent(r.events[carrier.FrameOverhead:end])
+		if err != nil {
+			return nil // checked when it came
+		}
+		r.rt, r.payload, r.head = r.routes.get(number).rt.Load(), payload, header{}
+		if r.rt != nil && mayFollow(r.events, 0, end) {
+			r.head = headerOf(r.events, 0, end-carrier.FrameOverhead-len(payload))
+		}
+		r.events = r.events[end:]
+		if r.rt != nil {
+			return r.rt
 		}
 	}
-	if !r.look() || r.next != r.route {
-		return false
-	}
-	r.head = headerOf(r.events, 0, r.end-carrier.FrameOverhead-len(r.data))
-	r.known, r.events, r.payload = false, r.events[r.end:], r.data
-	return true
 }
 
 // Decode implements [sig.Encoded].
@@ -140,15 +137,6 @@ func (l *link) deliverEvents(it *inItem) {
 		it.begun = true
 		*r = runIn{events: it.frames, routes: it.routes, codec: it.routes.codec, lend: it.routes.verbatim}
 	}
-	for r.look() {
-		r.route = r.next
-		rt := r.routes.get(r.route).rt.Load()
-		if rt != nil {
-			rt.DeliverRun(r)
-			continue
-		}
-		for r.Next() { // nobody can have it any more
-		}
-	}
+	sig.DeliverRun(r)
 	*r = runIn{}
 }

@@ -67,7 +67,8 @@ type session struct {
 	in         *routeTable
 	senders    map[uint32]*peerSender
 	gathers    map[*link]*gather
-	gathered   int // gathers made so far
+	gathered   int    // gathers made so far
+	peerSets   uint64 // numbers who the peers of a route are, see passingRun.fits
 	touched    []*gather
 	retired    uint64     // node.retired when the batch was begun, before any of its events was looked at
 	settle     []*inRoute // have had held-back events since the last flush

@@ -19,9 +19,10 @@ type receiver interface {
 	// remote takes an event of another process; taken, if not nil, is called
 	// once when it is in the queue or handled.
 	remote(ev remoteEvent, taken func())
-	// remoteRun takes the current event of a run and those after it, while
-	// nothing changes; for the only subscription of a route, if it is inline.
-	remoteRun(snap *snapshot, run Run)
+	// remoteRun takes the current event of a run and those after it, while they
+	// go straight to this subscription, and returns the route of the one that does
+	// not: it is the current one then.
+	remoteRun(snap *snapshot, run Run) (undelivered *Route)
 	// lose announces lost events in order with the others, and numbers them.
 	lose(l Lost)
 	counts() (delivered uint64, queued int)

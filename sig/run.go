@@ -1,11 +1,13 @@
 package sig
 
-// Run is several events of one route that arrived together. It is a cursor: as
+// Run is several events that arrived together, of any routes. It is a cursor: as
 // an [Encoded] it is the payload of the current event, and Next moves to the
 // next one. Before the first Next there is no current event.
 type Run interface {
 	Encoded
-	Next() bool // false at the end
+	// Next returns the route of the event that it has moved to, nil at the end, also
+	// when it is called again.
+	Next() *Route
 }
 
 // Lender is an [Encoded] whose codec sends bytes as they are: Lend returns them
@@ -14,17 +16,27 @@ type Lender interface {
 	Lend() (data []byte, ok bool)
 }
 
-// DeliverRun is Deliver for each event of the run, none of them held back. It
-// costs less than one by one where there is a single inline subscription.
-func (rt *Route) DeliverRun(run Run) {
-	for run.Next() {
-		snap := rt.current()
-		if snap == nil || len(snap.subs) != 1 || snap.any.own || rt.sender.gone.Load() || !snap.subs[0].inline() {
+// DeliverRun is [Route.Deliver] for each event of the run, none of them held back.
+// It costs less than one by one where a single inline subscription takes several
+// that follow each other.
+func DeliverRun(run Run) {
+	for rt := run.Next(); rt != nil; {
+		if snap := rt.current(); snap.straight() {
+			rt = snap.subs[0].recv.remoteRun(snap, run)
+		} else {
 			rt.Deliver(run, nil)
-			continue
+			rt = nil
 		}
-		snap.subs[0].recv.remoteRun(snap, run)
+		if rt == nil {
+			rt = run.Next()
+		}
 	}
+}
+
+// straight reports whether events of another process go straight to one handler:
+// nothing else gets them, and nothing is under way.
+func (snap *snapshot) straight() bool {
+	return snap != nil && len(snap.subs) == 1 && !snap.any.own && snap.subs[0].inline() && snap.undisturbed()
 }
 
 // undisturbed reports whether the next event of a run can go straight to the
@@ -35,13 +47,11 @@ func (snap *snapshot) undisturbed() bool {
 }
 
 // remoteRun hands the run's current event and those after it to the handler, as
-// long as nothing changes. One recover and one count serve them all.
-func (s *subscriber[T]) remoteRun(snap *snapshot, run Run) {
+// long as they are for nobody else and nothing changes. One recover and one count
+// serve them all. It returns the route of the current event if that has yet to be
+// delivered, and nil otherwise.
+func (s *subscriber[T]) remoteRun(snap *snapshot, run Run) (undelivered *Route) {
 	rt := snap.route
-	if !snap.undisturbed() {
-		rt.Deliver(run, nil)
-		return
-	}
 	ev := EventOf[T]{Sender: rt.sender.slot.name, Name: rt.name}
 	n, clean := uint64(0), false
 	defer func() {
@@ -61,11 +71,20 @@ func (s *subscriber[T]) remoteRun(snap *snapshot, run Run) {
 			ev.Data = v
 			s.handler(ev)
 		}
-		if !snap.undisturbed() || !run.Next() {
-			break
+		next := run.Next()
+		if next == rt && snap.undisturbed() {
+			continue
 		}
+		if next != nil {
+			snap = next.snap.Load()
+		}
+		if next == nil || !snap.straight() || snap.subs[0] != s.sub {
+			clean = true
+			return next
+		}
+		rt = next
+		ev.Sender, ev.Name = rt.sender.slot.name, rt.name
 	}
-	clean = true
 }
 
 // decodeRun makes a T of the current event: bytes are lent where that is
