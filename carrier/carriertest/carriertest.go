@@ -60,7 +60,7 @@ type Options struct {
 	// 4 MiB. Less for a slow medium.
 	Bytes int
 	// Patience is how long the suite waits while nothing at all moves;
-	// default 20 s.
+	// default a minute.
 	Patience time.Duration
 	// CancelBreaks says that a Receive whose context ends breaks the Conn,
 	// and that the documentation of the carrier says so.
@@ -104,7 +104,7 @@ func (o Options) withDefaults() Options {
 		o.Bytes = 4 << 20
 	}
 	if o.Patience == 0 {
-		o.Patience = 20 * time.Second
+		o.Patience = time.Minute
 	}
 	return o
 }

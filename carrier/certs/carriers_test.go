@@ -88,10 +88,11 @@ func forServers(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.E
 // came of it on both sides: a frame from the server to the client, or not. Under
 // TLS 1.3 a client learns only by receiving that it was refused.
 func meet(t *testing.T, scheme, listen, dial string) (clientErr, serverErr error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	set := func() *carrier.Set {
-		s, err := carrier.NewSet(tcp.New(nil), quic.New(nil), dtls.New(nil), ws.New(nil))
+		s, err := carrier.NewSet(tcp.New(&tcp.Options{HandshakeTimeout: time.Minute}), quic.New(&quic.Options{HandshakeTimeout: time.Minute}),
+			dtls.New(&dtls.Options{HandshakeTimeout: time.Minute}), ws.New(&ws.Options{HandshakeTimeout: time.Minute}))
 		require.NoError(t, err)
 		return s
 	}

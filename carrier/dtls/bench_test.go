@@ -124,7 +124,7 @@ func barePair(b *testing.B) (out, in *sctp.Stream) {
 	select {
 	case in = <-accepted:
 		require.NotNil(b, in)
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		b.Fatal("no association")
 	}
 	return out, in

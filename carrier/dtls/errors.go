@@ -58,6 +58,8 @@ func (c *conn) explain(err error) error {
 	switch {
 	case errors.Is(c.began.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("not finished within the limit of %v: %s (%w)", c.side.c.opts.HandshakeTimeout, c.guess(), c.began.Err())
+	case errors.Is(err, sctp.ErrHandshakeInitAck): // it has asked often enough, before that
+		return fmt.Errorf("%s (%w)", c.guess(), err)
 	case refused(err):
 		return fmt.Errorf("connection refused: nobody listens there for UDP; a port of tcp:// or tls:// is another one (%w)", err)
 	case alerted(err) && c.client && c.side.psk:

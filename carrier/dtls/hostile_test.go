@@ -109,31 +109,29 @@ func mutes(t testing.TB, addr string, n int) {
 // and without having shown that their address is theirs.
 func TestStalledHandshakes(t *testing.T) {
 	t.Run("500 ClientHellos", func(t *testing.T) {
-		ln, _ := listen(t, withKeys(), "")
+		opts := withKeys()
+		opts.HandshakeTimeout = time.Hour
+		ln, _ := listen(t, opts, "")
 		mutes(t, ln.Addr(), 500)
-		began := time.Now()
-		client, server := connect(t, ln, newSet(t, withKeys()), ln.Addr())
-		assert.Less(t, time.Since(began), 4*time.Second, "before any of the others has run out of time")
+		client, server := connect(t, ln, newSet(t, withKeys()), ln.Addr()) // before any of the others has run out of time
 		stream(t, client, server, 0, 10)
 	})
 	t.Run("more with a cookie than there are places", func(t *testing.T) {
 		opts := withKeys()
-		opts.MaxHandshakes = 8
+		opts.MaxHandshakes, opts.HandshakeTimeout = 8, time.Hour
 		ln, _ := listen(t, opts, "")
 		for range 20 {
 			stall(t, ln.Addr(), pskClient()...)
 		}
-		began := time.Now()
-		client, err := newSet(t, withKeys()).Dial(within(t, 10*time.Second), ln.Addr())
+		client, err := newSet(t, withKeys()).Dial(within(t, time.Minute), ln.Addr())
 		require.NoError(t, err)
 		defer client.Close()
-		require.NoError(t, carrier.Handshake(within(t, 10*time.Second), client))
-		assert.Less(t, time.Since(began), 4*time.Second)
+		require.NoError(t, carrier.Handshake(within(t, time.Minute), client))
 		for range 12 { // the oldest: 21 came, 8 have a place
-			conn, err := ln.Accept(within(t, 10*time.Second))
+			conn, err := ln.Accept(within(t, time.Minute))
 			require.NoError(t, err)
 			defer conn.Close()
-			assert.ErrorContains(t, carrier.Handshake(within(t, 10*time.Second), conn), "for the sake of newer handshakes")
+			assert.ErrorContains(t, carrier.Handshake(within(t, time.Minute), conn), "for the sake of newer handshakes")
 		}
 	})
 }
@@ -141,7 +139,7 @@ func TestStalledHandshakes(t *testing.T) {
 // TestSilentPeers: five thousand who begin and say nothing leave nothing behind.
 func TestSilentPeers(t *testing.T) {
 	opts := withKeys()
-	opts.HandshakeTimeout = time.Second
+	opts.HandshakeTimeout = 3 * time.Second
 	ln, _ := listen(t, opts, "")
 	before := runtime.NumGoroutine()
 	mutes(t, ln.Addr(), 5000)
@@ -156,12 +154,12 @@ func eventually(t testing.TB, ok func() bool, what string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("not within 20 s: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }
@@ -231,7 +229,7 @@ func bare(t testing.TB, ln carrier.Listener) (*sctp.Stream, *sctp.Association, c
 	t.Cleanup(func() { assoc.Close() })
 	s, err := assoc.OpenStream(0, sctp.PayloadTypeWebRTCBinary)
 	require.NoError(t, err)
-	server, err := ln.Accept(within(t, 10*time.Second))
+	server, err := ln.Accept(within(t, time.Minute))
 	require.NoError(t, err)
 	t.Cleanup(func() { server.Close() })
 	return s, assoc, server
@@ -258,8 +256,8 @@ func TestBareClient(t *testing.T) {
 				_, err := s.Write([]byte(c.say))
 				require.NoError(t, err)
 			}
-			require.NoError(t, assoc.Shutdown(within(t, 10*time.Second)))
-			got, err := receiveAll(within(t, 10*time.Second), server)
+			require.NoError(t, assoc.Shutdown(within(t, time.Minute)))
+			got, err := receiveAll(within(t, time.Minute), server)
 			assert.ErrorIs(t, err, c.want)
 			if name == "a frame" {
 				assert.Equal(t, [][]byte{[]byte("hello")}, got)
@@ -277,12 +275,12 @@ func TestLargeMessages(t *testing.T) {
 	frame := carrier.AppendFrame(nil, make([]byte, 200<<10))
 	_, err := s.Write(frame)
 	require.NoError(t, err)
-	batch, err := server.Receive(within(t, 10*time.Second), nil)
+	batch, err := server.Receive(within(t, time.Minute), nil)
 	require.NoError(t, err)
 	assert.Equal(t, frame, batch)
 	_, err = s.Write(make([]byte, 300<<10))
 	require.NoError(t, err)
-	_, err = server.Receive(within(t, 10*time.Second), nil)
+	_, err = server.Receive(within(t, time.Minute), nil)
 	assert.ErrorContains(t, err, "an SCTP message of 307200 bytes, at most 262144 are allowed")
 }
 
@@ -290,9 +288,9 @@ func TestLargeMessages(t *testing.T) {
 func TestAbortIsNoEnd(t *testing.T) {
 	ln, _ := listen(t, withKeys(), "")
 	_, assoc, server := bare(t, ln)
-	require.NoError(t, carrier.Handshake(within(t, 10*time.Second), server))
+	require.NoError(t, carrier.Handshake(within(t, time.Minute), server))
 	assoc.Abort("enough")
-	_, err := server.Receive(within(t, 10*time.Second), nil)
+	_, err := server.Receive(within(t, time.Minute), nil)
 	require.Error(t, err)
 	assert.NotErrorIs(t, err, io.EOF)
 	assert.ErrorContains(t, err, `the peer has broken off the connection: "enough"`)

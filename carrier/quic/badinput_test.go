@@ -145,7 +145,7 @@ func TestBusy(t *testing.T) {
 	require.Eventually(t, func() bool { // the place of the one that was refused may be kept a moment longer
 		c, err = w.dialer.Dial(patient(t), w.ln.Addr())
 		return err == nil
-	}, 10*time.Second, time.Millisecond, "one is through: there is room")
+	}, patience, time.Millisecond, "one is through: there is room")
 	defer c.Close()
 
 	idle[1].Close()

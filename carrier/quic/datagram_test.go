@@ -86,7 +86,7 @@ func TestDatagramsEnd(t *testing.T) {
 		require.Eventually(t, func() bool {
 			got, err = server.ReceiveDatagram(ctx)
 			return err == nil
-		}, 30*time.Second, time.Millisecond, "what waits is there for a call whose context has ended")
+		}, patience, time.Millisecond, "what waits is there for a call whose context has ended")
 		assert.Equal(t, frame, string(got))
 	}
 	_, err = server.ReceiveDatagram(ctx)

@@ -176,7 +176,7 @@ func TestCloseWhileWriting(t *testing.T) {
 		}
 	}()
 	tlsOf := client.tls.NetConn().(*records)
-	require.Eventually(t, tlsOf.writing, 10*time.Second, time.Millisecond)
+	require.Eventually(t, tlsOf.writing, time.Minute, time.Millisecond)
 	require.NoError(t, client.Close())
 	assert.ErrorIs(t, <-sent, net.ErrClosed)
 }

@@ -1,6 +1,7 @@
 package tcp_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConformanceTCP(t *testing.T) {
 	carriertest.Test(t, carriertest.Subject{
-		Carrier: tcp.New(nil),
+		Carrier: tcp.New(atLeisure(nil)),
 		Listen:  func(testing.TB) string { return "tcp://127.0.0.1:0" },
 	})
 }
@@ -30,7 +31,7 @@ func TestConformanceTLS(t *testing.T) {
 	ca := certstest.New(t, "CA")
 	cert, key := ca.Server()
 	carriertest.Test(t, carriertest.Subject{
-		Carrier: tcp.New(&tcp.Options{CAFile: ca.File}),
+		Carrier: tcp.New(atLeisure(&tcp.Options{CAFile: ca.File})),
 		Listen: func(testing.TB) string {
 			return "tls://127.0.0.1:0?client_auth=none&" + certstest.Pair(cert, key)
 		},
@@ -42,15 +43,15 @@ func TestConformanceMutualTLS(t *testing.T) {
 	cert, key := ca.Server()
 	myCert, myKey := ca.Issue("me", certstest.DNS("me.example"))
 	carriertest.Test(t, carriertest.Subject{
-		Carrier: tcp.New(&tcp.Options{CAFile: ca.File, CertFile: cert, KeyFile: key, AllowTLS12: true}),
-		Dialer:  tcp.New(&tcp.Options{CAFile: ca.File, CertFile: myCert, KeyFile: myKey}),
+		Carrier: tcp.New(atLeisure(&tcp.Options{CAFile: ca.File, CertFile: cert, KeyFile: key, AllowTLS12: true})),
+		Dialer:  tcp.New(atLeisure(&tcp.Options{CAFile: ca.File, CertFile: myCert, KeyFile: myKey})),
 		Listen:  func(testing.TB) string { return "tls://127.0.0.1:0" },
 	})
 }
 
 func TestConformanceUnix(t *testing.T) {
 	carriertest.Test(t, carriertest.Subject{
-		Carrier: tcp.New(nil),
+		Carrier: tcp.New(atLeisure(nil)),
 		Listen:  func(t testing.TB) string { return "unix://" + filepath.Join(t.TempDir(), "s") },
 	})
 }
@@ -92,7 +93,7 @@ func TestAddresses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			set := newSet(t, nil)
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			var err error
 			if c.listen {
@@ -122,8 +123,19 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	require.Error(t, err)
 }
 
+// atLeisure are options with a limit for handshakes that no machine reaches because it
+// is busy, but for one that a test has chosen.
+func atLeisure(opts *tcp.Options) *tcp.Options {
+	var o tcp.Options
+	if opts != nil {
+		o = *opts
+	}
+	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, time.Minute)
+	return &o
+}
+
 func newSet(t testing.TB, opts *tcp.Options) *carrier.Set {
-	set, err := carrier.NewSet(tcp.New(opts))
+	set, err := carrier.NewSet(tcp.New(atLeisure(opts)))
 	require.NoError(t, err)
 	return set
 }

@@ -29,7 +29,7 @@ type ends struct {
 // connect dials ln and completes both handshakes. A client under TLS 1.3 learns
 // of a refusal only when it receives, so it does.
 func connect(t testing.TB, ln carrier.Listener, dialer *carrier.Set, query string) ends {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var e ends
 	var err error
@@ -53,7 +53,7 @@ func connect(t testing.TB, ln carrier.Listener, dialer *carrier.Set, query strin
 }
 
 func listen(t testing.TB, opts *tcp.Options, addr string) (carrier.Listener, *tcp.Carrier) {
-	c := tcp.New(opts)
+	c := tcp.New(atLeisure(opts))
 	set, err := carrier.NewSet(c)
 	require.NoError(t, err)
 	ln, err := set.Listen(t.Context(), addr)
@@ -195,7 +195,7 @@ func TestVersionsAndProtocol(t *testing.T) {
 }
 
 func acceptAndHandshake(ln carrier.Listener) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c, err := ln.Accept(ctx)
 	if err != nil {
@@ -214,7 +214,7 @@ func TestPlainClientOnTLSPort(t *testing.T) {
 	ca := certstest.New(t, "CA")
 	cert, key := ca.Server()
 	ln, _ := listen(t, nil, "tls://127.0.0.1:0?"+certstest.Pair(cert, key))
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	client, err := newSet(t, nil).Dial(ctx, "tcp://"+hostPort(ln))
 	require.NoError(t, err)
@@ -230,7 +230,7 @@ func TestPlainClientOnTLSPort(t *testing.T) {
 
 func TestTLSClientOnPlainPort(t *testing.T) {
 	ln, _ := listen(t, nil, "tcp://127.0.0.1:0")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	client, err := newSet(t, nil).Dial(ctx, "tls://"+hostPort(ln))
 	require.NoError(t, err)
@@ -251,7 +251,7 @@ func TestTLSClientOnPlainPort(t *testing.T) {
 
 func TestTLSClientOnPortThatCloses(t *testing.T) {
 	ln, _ := listen(t, nil, "tcp://127.0.0.1:0")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	client, err := newSet(t, nil).Dial(ctx, "tls://"+hostPort(ln))
 	require.NoError(t, err)

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/url"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,7 +37,7 @@ func FuzzConnection(f *testing.F) {
 			_ = p.Conn.(*net.TCPConn).CloseWrite()
 			_, _ = io.Copy(io.Discard, p.r)
 		}()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		got := 0
 		for {
