@@ -162,12 +162,16 @@ func TestManyPorts(t *testing.T) {
 // be little.
 func (p *process) idle(while time.Duration) float64 {
 	p.t.Helper()
-	used := p.cpu()
-	time.Sleep(while)
-	share := 100 * float64(p.cpu()-used) / float64(while)
-	if !raceEnabled {
-		assert.Less(p.t, share, 5.0, "percent of a core, while nothing happens")
+	share := 100.
+	for tries := 0; tries < 5 && share >= 5; tries++ { // on a busy machine it may still be at what came before
+		used := p.cpu()
+		time.Sleep(while)
+		share = 100 * float64(p.cpu()-used) / float64(while)
+		if raceEnabled {
+			return share
+		}
 	}
+	assert.Less(p.t, share, 5.0, "percent of a core, while nothing happens")
 	return share
 }
 

@@ -100,7 +100,7 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 func TestClientOfV2(t *testing.T) {
 	for _, w := range ways(t) {
 		t.Run(w.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			ln, err := set(t, w.ours).Listen(ctx, "dtls://127.0.0.1:0")
 			require.NoError(t, err)
@@ -129,7 +129,7 @@ func TestClientOfV2(t *testing.T) {
 func TestListenerOfV2(t *testing.T) {
 	for _, w := range ways(t) {
 		t.Run(w.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			ln, err := v2.Listen("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}, w.theirs())
 			require.NoError(t, err)

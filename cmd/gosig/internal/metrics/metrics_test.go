@@ -159,7 +159,7 @@ func TestCrowdWaitsOutside(t *testing.T) {
 		silent = append(silent, c)
 	}
 	crowd := srv.listener.(*crowd)
-	require.Eventually(t, func() bool { return len(crowd.places) == maxConns }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(crowd.places) == maxConns }, time.Minute, time.Millisecond)
 	answered := make(chan int, 1)
 	go func() { code, _ := ask(t, srv, "GET", "/healthz", "localhost"); answered <- code }()
 	require.Never(t, func() bool { return len(answered) > 0 }, 20*time.Millisecond, time.Millisecond)

@@ -76,7 +76,7 @@ func TestPreSharedKeys(t *testing.T) {
 	assert.Equal(t, Secure, report.Failed)
 	assert.Contains(t, report.Error, `no key for the identity "press-9"`)
 
-	report = Run(t.Context(), addr, &Options{Carriers: with("press-1", wrong), Codecs: []string{"cbor"}, Timeout: 300 * time.Millisecond})
+	report = Run(t.Context(), addr, &Options{Carriers: with("press-1", wrong), Codecs: []string{"cbor"}, Timeout: 3 * time.Second})
 	assert.Equal(t, Secure, report.Failed)
 	assert.Contains(t, report.Hint, "the key may be wrong")
 }
@@ -90,7 +90,7 @@ func TestNobodyOnUDP(t *testing.T) {
 		{"dtls://127.0.0.1:1", "start one with"},
 		{"quic" + ln[len("dtls"):], "UDP port"},
 	} {
-		report := Run(t.Context(), row.url, &Options{Carriers: both, Codecs: []string{"cbor"}, Timeout: 500 * time.Millisecond})
+		report := Run(t.Context(), row.url, &Options{Carriers: both, Codecs: []string{"cbor"}, Timeout: 3 * time.Second})
 		assert.Equal(t, Connect, report.Failed, row.url)
 		assert.Contains(t, report.Hint, row.hint, row.url)
 	}
