@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -33,7 +34,7 @@ type node struct {
 	numbers numberPool // of senders
 	routes  numberPool // of routes
 	reach   map[wire.NodeID]reached
-	behinds map[*link]int // how many of reach are by each
+	behinds map[*link][]wire.NodeID // those of reach that are by each
 	gaps    gapMemory
 
 	restless restless
@@ -57,7 +58,7 @@ func joinNode(reg *sig.Registry, name string, serves bool, limits Limits) *node 
 		n = &node{
 			reg: reg, id: wire.NodeID(reg.ID()),
 			links: make(map[*link]struct{}), senders: make(map[*sig.Sender]*senderInfo),
-			reach: make(map[wire.NodeID]reached), behinds: make(map[*link]int), gaps: gapMemory{bound: limits.GapMemory},
+			reach: make(map[wire.NodeID]reached), behinds: make(map[*link][]wire.NodeID), gaps: gapMemory{bound: limits.GapMemory},
 			routes: numberPool{next: firstRoute(limits.RoutesPerPeer)},
 		}
 		if nodes.byRegistry == nil {
@@ -198,6 +199,7 @@ func (n *node) releaseLocked(s *sig.Sender, info *senderInfo) {
 type reached struct {
 	link *link
 	name string
+	at   int // where it is in the list of those
 }
 
 // around lists the routers reached by other connections than l, for a HELLO, a
@@ -238,14 +240,18 @@ func (n *node) admit(l *link, peers []wire.Node) error {
 			fresh[p.ID] = struct{}{}
 		}
 	}
-	if limit := l.limits.Nodes; n.behinds[l]+len(fresh) > limit {
+	if limit := l.limits.Nodes; len(n.behinds[l])+len(fresh) > limit {
 		l.stats.hit(l.log, LimitNodes, "peer", l.describe())
 		return unless("nodes", sig.NewError(sig.CodeLimit, fmt.Sprintf("Nodes: one connection may lead to %d routers", limit)))
 	}
 	for _, p := range peers {
-		n.reach[p.ID] = reached{l, p.Name}
+		r := n.reach[p.ID]
+		if r.link != l {
+			r.at = len(n.behinds[l])
+			n.behinds[l] = append(n.behinds[l], p.ID)
+		}
+		n.reach[p.ID] = reached{l, p.Name, r.at}
 	}
-	n.behinds[l] += len(fresh)
 	return nil
 }
 
@@ -262,29 +268,35 @@ func (n *node) forget(l *link, ids []wire.NodeID) (gone []wire.NodeID) {
 	defer n.mu.Unlock()
 	for _, id := range ids {
 		if r, ok := n.reach[id]; ok && r.link == l {
+			n.unlist(l, r.at)
 			delete(n.reach, id)
-			n.behinds[l]--
 			if r.name != leafName {
 				gone = append(gone, id)
 			}
 		}
 	}
-	if n.behinds[l] == 0 {
+	return gone
+}
+
+// unlist takes one of those that are reached by l out of their list. The last takes its
+// place, so that it costs the same however many there are.
+func (n *node) unlist(l *link, at int) {
+	by := n.behinds[l]
+	last := by[len(by)-1]
+	by[at] = last
+	r := n.reach[last]
+	r.at = at
+	n.reach[last] = r
+	if n.behinds[l] = by[:len(by)-1]; len(by) == 1 {
 		delete(n.behinds, l)
 	}
-	return gone
 }
 
 // behind lists the routers reached by l.
 func (n *node) behind(l *link) (ids []wire.NodeID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for id, r := range n.reach {
-		if r.link == l {
-			ids = append(ids, id)
-		}
-	}
-	return ids
+	return slices.Clone(n.behinds[l])
 }
 
 // tell announces to all other connections what is reached by l now.

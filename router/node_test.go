@@ -1,6 +1,7 @@
 package router
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,4 +47,37 @@ func TestRingIsFound(t *testing.T) {
 	require.ElementsMatch(t, []wire.Node{{ID: id(1), Name: "edge"}, {ID: id(2), Name: "cellar"}}, n.around(b))
 	require.ElementsMatch(t, []wire.NodeID{id(1), id(2)}, n.forget(a, n.behind(a)))
 	require.NoError(t, n.admit(b, []wire.Node{{ID: id(2), Name: "cellar"}}))
+	require.Empty(t, n.behind(a))
+	require.Equal(t, []wire.NodeID{id(3)}, n.forget(b, []wire.NodeID{id(9), id(3)}))
+	require.Equal(t, []wire.NodeID{id(2)}, n.behind(b), "it took the other's place")
+	require.Equal(t, []wire.NodeID{id(2)}, n.forget(b, n.behind(b)))
+	require.Empty(t, n.behinds)
+	require.Empty(t, n.reach)
+}
+
+// BenchmarkDepart is what it costs that all of so many leave: an operation is one.
+func BenchmarkDepart(b *testing.B) {
+	for _, clients := range []int{1000, 10_000} {
+		b.Run(fmt.Sprint(clients, " clients"), func(b *testing.B) {
+			reg := sig.New(nil)
+			defer reg.Close()
+			limits := Limits{}.WithDefaults()
+			n := joinNode(reg, "hub", true, limits)
+			defer n.leave()
+			for left := 0; left < b.N; {
+				b.StopTimer()
+				links := make([]*link, min(clients, b.N-left))
+				for i := range links {
+					links[i] = &link{node: n, limits: &limits}
+					id := wire.NodeID{1, byte(i), byte(i >> 8)}
+					require.NoError(b, n.admit(links[i], []wire.Node{{ID: id, Name: leafName}}))
+				}
+				b.StartTimer()
+				for _, l := range links {
+					n.depart(l)
+				}
+				left += len(links)
+			}
+		})
+	}
 }
