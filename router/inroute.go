@@ -92,15 +92,19 @@ func (p payloadIn) Decode(into any) error { return p.codec.Decode(p.data, into) 
 type ownPayload struct {
 	payloadIn
 	bytes bool // the codec sends bytes as they are
+	given bool // somebody got the bytes, and does not use this any more
 }
 
 // ownCopy makes one of a payload that came over a connection.
 func (s *session) ownCopy(payload []byte) ownPayload {
-	return ownPayload{payloadIn{append([]byte{}, payload...), s.codec}, s.verbatim}
+	return ownPayload{payloadIn: payloadIn{append([]byte{}, payload...), s.codec}, bytes: s.verbatim}
 }
 
 // Give implements [sig.Giver].
-func (p *ownPayload) Give() ([]byte, bool) { return p.data, p.bytes }
+func (p *ownPayload) Give() ([]byte, bool) {
+	p.given = p.bytes
+	return p.data, p.bytes
+}
 
 // Keep implements [sig.Keeper].
 func (p *ownPayload) Keep() sig.Encoded { return p }

@@ -39,6 +39,7 @@ type node struct {
 
 	restless restless
 	spare    sync.Pool // of requests under way, see newAsked
+	served   sync.Pool // of those that are answered here, see newServed
 
 	policy atomic.Pointer[policy] // that uplinks fall under; nil: none
 }

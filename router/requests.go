@@ -389,13 +389,12 @@ func (s *session) appended(envelope func([]byte) []byte) []byte {
 func (s *session) onCancel(e *wire.Cancel) error {
 	t := &s.requests
 	t.mu.Lock()
-	in := t.serving[e.ID]
+	if in := t.serving[e.ID]; in != nil {
+		in.Cancel()
+	}
 	a := t.passed[e.ID]
 	delete(t.passed, e.ID)
 	t.mu.Unlock()
-	if in != nil {
-		in.Cancel()
-	}
 	if a != nil && a.to.requests.drop(a) {
 		a.to.link.send(a.to, wire.Cancel{ID: a.id}.Append(nil))
 		a.finish(nil, sig.ErrCancelled)

@@ -166,7 +166,7 @@ func (s *session) reviewRequests() {
 		d    acl.Decision
 	}
 	var passed []refused[*asked]
-	var serving []refused[*served]
+	var serving []refused[uint64]
 	t.mu.Lock()
 	for _, p := range t.passed {
 		if d := a.decide(acl.Request, p.sender.Name(), p.method); !d.Allowed && enforced("revoked requests") {
@@ -176,7 +176,8 @@ func (s *session) reviewRequests() {
 	for _, r := range t.serving {
 		if d := a.decide(r.verb, r.asks, r.method); !d.Allowed && !r.denied && enforced("revoked requests") {
 			r.denied = true
-			serving = append(serving, refused[*served]{r, d})
+			r.Cancel()
+			serving = append(serving, refused[uint64]{r.id, d})
 		}
 	}
 	t.mu.Unlock()
@@ -187,8 +188,7 @@ func (s *session) reviewRequests() {
 		}
 	}
 	for _, r := range serving {
-		r.what.Cancel()
-		s.refuse(r.what.id, s.revoked(a, r.d))
+		s.refuse(r.what, s.revoked(a, r.d))
 	}
 }
 

@@ -75,8 +75,9 @@ func bridgeLink(s *sig.Sender) (*link, bool) {
 	return nil, false
 }
 
-// served is a request under way to a handler of this process, which may keep what
-// it gets of it.
+// served is a request under way to a handler of this process. Whoever finds it in the
+// table uses it under the table's lock: once it is taken out it may become another one,
+// see free.
 type served struct {
 	sig.Incoming
 	of     *session
@@ -101,10 +102,24 @@ func (s *session) serve(e *wire.Request, to *sig.Sender) {
 }
 
 func (s *session) newServed(e *wire.Request) *served {
-	return &served{
-		of: s, id: e.ID, method: sig.Name(e.Method), err: errGoexit,
-		data: s.ownCopy(e.Payload),
+	r, ok := s.link.node.served.Get().(*served)
+	if !ok {
+		r = new(served)
 	}
+	r.of, r.id, r.method, r.err = s, e.ID, sig.Name(e.Method), errGoexit
+	r.data = s.ownCopy(e.Payload)
+	return r
+}
+
+// free has the record used again, unless the handler may have kept its payload as
+// anything but bytes.
+func (r *served) free() {
+	if !r.data.given {
+		return
+	}
+	n := r.of.link.node
+	*r = served{}
+	n.served.Put(r)
 }
 
 // begin enters a request in the table, for the reader or a worker to answer.
@@ -165,6 +180,7 @@ func (r *served) answer() {
 	}
 	scratches.Put(scratch)
 	t.answered()
+	r.free()
 }
 
 // maxTimeoutMS is where a deadline is as good as none.

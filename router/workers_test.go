@@ -34,7 +34,7 @@ func (c *crew) ask(id uint64, h func()) {
 		"m": func(context.Context, *sig.Request) (any, error) { h(); return nil, nil },
 	}})
 	require.NoError(c.t, err)
-	r := &served{of: c.of, id: id, method: "m", data: ownPayload{payloadIn{[]byte("1"), json.New()}, false}}
+	r := &served{of: c.of, id: id, method: "m", data: ownPayload{payloadIn: payloadIn{[]byte("1"), json.New()}}}
 	r.Begin(c.of.ctx, k, 0)
 	c.of.workers.serve(r)
 }

@@ -260,7 +260,7 @@ func (f *inflight) begin(c *callContext) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ended {
-		c.end(errSenderLeft)
+		c.end(senderLeft)
 		return
 	}
 	if f.calls == nil {
@@ -273,7 +273,7 @@ func (f *inflight) finish(c *callContext) {
 	f.mu.Lock()
 	delete(f.calls, c)
 	f.mu.Unlock()
-	c.end(context.Canceled)
+	c.end(cancelled)
 }
 
 // abandon ends all calls: the sender has left.
@@ -282,7 +282,7 @@ func (f *inflight) abandon() {
 	defer f.mu.Unlock()
 	f.ended = true
 	for c := range f.calls {
-		c.end(errSenderLeft)
+		c.end(senderLeft)
 	}
 }
 
