@@ -139,8 +139,12 @@ func namesOf(n int) []sig.Name {
 // scattered walks through n places without an order that a cache could guess.
 func scattered(i, n int) int { return i * 7919 % n }
 
-// queueSize is the bound of all queues.
-const queueSize = 1024
+// queueSize is the bound of all queues, but for kelindar/event's, which is always
+// deepQueue: so there is a row in which that is everybody's.
+const (
+	queueSize = 1024
+	deepQueue = 50_000
+)
 
 // arrival waits until a number of events has been handled.
 type arrival struct {
@@ -167,10 +171,10 @@ func (a *arrival) produce(producers, n int, emit func(v int)) {
 	<-a.done
 }
 
-func channel(producers int) func() (bench, error) {
+func channel(producers, size int) func() (bench, error) {
 	return func() (bench, error) {
 		a := newArrival()
-		events := make(chan int, queueSize) // closed by stop
+		events := make(chan int, size) // closed by stop
 		go func() {
 			for range events {
 				a.one()

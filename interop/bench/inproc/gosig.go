@@ -100,14 +100,14 @@ func gosigParallel(goroutines int) func() (bench, error) {
 
 // gosigQueue emits to a subscription with a queue that blocks, as a channel
 // does, so that nothing is lost.
-func gosigQueue(producers int) func() (bench, error) {
+func gosigQueue(producers, size int) func() (bench, error) {
 	return func() (bench, error) {
 		a := newArrival()
 		r, s, err := kitchen("temp")
 		if err != nil {
 			return bench{}, err
 		}
-		opts := &sig.SubscribeOptions{Queue: queueSize, Policy: sig.Block}
+		opts := &sig.SubscribeOptions{Queue: size, Policy: sig.Block}
 		if _, err := sig.Subscribe(r, "kitchen", "temp", func(sig.EventOf[int]) { a.one() }, opts); err != nil {
 			return bench{}, err
 		}

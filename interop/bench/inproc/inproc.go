@@ -83,8 +83,12 @@ func Rows() []Row {
 			row(fmt.Sprintf("parallel-%d", n), entry{"gosig", gosigParallel(n)}, entry{"loop", loopParallel(n)}),
 			row(
 				fmt.Sprintf("queue-%d", n),
-				entry{"channel", channel(n)}, entry{"gosig", gosigQueue(n)}, entry{"kelindar", kelindar(n)},
+				entry{"channel", channel(n, queueSize)}, entry{"gosig", gosigQueue(n, queueSize)}, entry{"kelindar", kelindar(n)},
 				entry{"cskr", cskr(n)}, entry{"watermill", watermill(n)},
+			),
+			row(
+				fmt.Sprintf("queue-%d-deep", n),
+				entry{"channel", channel(n, deepQueue)}, entry{"gosig", gosigQueue(n, deepQueue)}, entry{"kelindar", kelindar(n)},
 			),
 		)
 	}
@@ -101,8 +105,8 @@ func Rows() []Row {
 const turns = 20
 
 // Measure runs the cells of a row in short turns, each for about d together, so that
-// whatever disturbs the machine for a while disturbs all of them. What it returns for
-// a system is the median of its turns.
+// whatever disturbs the machine for a while disturbs all of them; no turn is shorter
+// than leastTurn. What it returns for a system is the median of its turns.
 func Measure(rowName string, systems []string, d time.Duration) (map[string]Measured, error) {
 	cells, err := cellsOf(rowName, systems)
 	defer func() {
@@ -161,10 +165,20 @@ func cellsOf(rowName string, systems []string) (cells []*cell, err error) {
 	return cells, nil
 }
 
-// calibrate finds how many operations fill a turn.
+// leastTurn is long beside the time in which a system wakes its consumer, which
+// kelindar/event does twice a millisecond.
+const leastTurn = 5 * time.Millisecond
+
+// calibrate finds how many operations fill a turn. What fills half of it has to do so
+// twice: a single run may have waited for a processor.
 func (c *cell) calibrate(d time.Duration) {
+	d = max(d, leastTurn)
 	for c.n = 1; ; c.n *= 2 {
-		if took := timed(c.run, c.n); took >= d/2 || c.n >= 1<<30 {
+		took := timed(c.run, c.n)
+		if took >= d/2 {
+			took = min(took, timed(c.run, c.n))
+		}
+		if took >= d/2 || c.n >= 1<<30 {
 			c.n = max(int(float64(c.n)*float64(d)/float64(max(took, 1))), 1)
 			return
 		}
