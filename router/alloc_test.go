@@ -53,3 +53,19 @@ func TestDeliveringAllocates(t *testing.T) {
 		s.link.deliver(local)
 	}))
 }
+
+// TestRefusingAllocates hardly anything: a peer may have us do it without end.
+func TestRefusingAllocates(t *testing.T) {
+	p := newPath(t, 1)
+	s := p.peer(wire.RoleServer)
+	s.link.mu.Lock()
+	s.corked = true // a writer is a goroutine
+	s.link.mu.Unlock()
+	before := s.link.stats.limitHits[LimitPendingRequests].Load()
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() {
+		for id := range uint64(100) {
+			s.refuseBusy(id, "too many are under way")
+		}
+	}), 5.0, "for 100 requests")
+	assert.EqualValues(t, 101*100, s.link.stats.limitHits[LimitPendingRequests].Load()-before)
+}

@@ -89,12 +89,23 @@ func (l Limit) String() string {
 // The attributes say who, and what becomes of it.
 func (c *counters) hit(log *slog.Logger, limit Limit, attrs ...any) {
 	c.limitHits[limit].Add(1)
-	c.seldom[limit].log(log, slog.LevelWarn, "limit reached", append([]any{"limit", limit.String()}, attrs...)...)
+	if skipped, due := c.seldom[limit].due(); due {
+		c.logHit(log, limit, skipped, attrs)
+	}
 }
 
-// hit is counters.hit, about this connection.
+func (c *counters) logHit(log *slog.Logger, limit Limit, skipped uint64, attrs []any) {
+	writeSeldom(log, slog.LevelWarn, "limit reached", skipped, append([]any{"limit", limit.String()}, attrs...))
+}
+
+// hit is counters.hit, about this connection. What is not logged takes no memory: a peer
+// may cause it a hundred thousand times a second.
 func (s *session) hit(limit Limit, attrs ...any) {
-	s.link.stats.hit(s.link.log, limit, append([]any{"peer", described{s}}, attrs...)...)
+	c := s.link.stats
+	c.limitHits[limit].Add(1)
+	if skipped, due := c.seldom[limit].due(); due {
+		c.logHit(s.link.log, limit, skipped, append([]any{"peer", described{s}}, attrs...))
+	}
 }
 
 // described puts a description together if it is logged: few of many hits are.
@@ -118,13 +129,24 @@ type seldom struct {
 }
 
 func (s *seldom) log(log *slog.Logger, level slog.Level, msg string, attrs ...any) {
+	if skipped, due := s.due(); due {
+		writeSeldom(log, level, msg, skipped, attrs)
+	}
+}
+
+// due reports whether the line is to be written, and how often it was not since the last.
+func (s *seldom) due() (skipped uint64, due bool) {
 	now, next := time.Now().UnixNano(), s.next.Load()
 	if now < next || !s.next.CompareAndSwap(next, now+int64(time.Second)) {
 		s.skipped.Add(1)
-		return
+		return 0, false
 	}
-	if n := s.skipped.Swap(0); n > 0 {
-		attrs = append(attrs, "not_logged", n)
+	return s.skipped.Swap(0), true
+}
+
+func writeSeldom(log *slog.Logger, level slog.Level, msg string, skipped uint64, attrs []any) {
+	if skipped > 0 {
+		attrs = append(attrs, "not_logged", skipped)
 	}
 	log.Log(context.Background(), level, msg, attrs...)
 }

@@ -28,11 +28,8 @@ func (s *session) passOn(e *wire.Request, to *sig.Sender, owner *link) {
 		s.refuse(e.ID, sig.NewError(sig.CodeTooLarge, fmt.Sprintf("the payload has %d bytes", len(payload))))
 		return
 	}
-	a := &asked{to: next, sender: to, method: sig.Name(e.Method), from: s, fromID: e.ID, since: s.now()}
-	a.until = a.since.Add(s.patienceFor(e))
 	if !next.requests.takePlace(s) {
-		s.hit(LimitPendingRequests)
-		s.refuse(e.ID, sig.NewError(sig.CodeBusy, fmt.Sprintf("%s has too many requests under way (PendingRequests)", quoted(to.Name()))))
+		s.refuseBusy(e.ID, quoted(to.Name())+" has too many requests under way (PendingRequests)")
 		return
 	}
 	if err := next.claimRoom(sig.CodeBusy, len(payload)); err != nil {
@@ -40,6 +37,8 @@ func (s *session) passOn(e *wire.Request, to *sig.Sender, owner *link) {
 		s.refuse(e.ID, err)
 		return
 	}
+	a := &asked{to: next, sender: to, method: sig.Name(e.Method), from: s, fromID: e.ID, since: s.now()}
+	a.until = a.since.Add(s.patienceFor(e))
 	t := &s.requests
 	t.mu.Lock()
 	t.passed[e.ID] = a

@@ -37,8 +37,7 @@ func (s *session) onRequest(e *wire.Request) error {
 	case serving || passed:
 		return unless("request twice", sig.NewError(sig.CodeProtocol, fmt.Sprintf("REQUEST %d is under way already", e.ID)))
 	case n >= int(s.peerLimits.MaxRequests) && enforced("pending requests"):
-		s.hit(LimitPendingRequests)
-		s.refuse(e.ID, sig.NewError(sig.CodeBusy, fmt.Sprintf("PendingRequests: one connection may have %d under way", n)))
+		s.refuseBusy(e.ID, fmt.Sprintf("PendingRequests: one connection may have %d under way", n))
 		return nil
 	}
 	if router {
@@ -191,6 +190,13 @@ var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
 // refuse answers with an error.
 func (s *session) refuse(id uint64, err error) { s.link.send(s, refusal(id, err).Append(nil)) }
+
+// refuseBusy is refuse for what a peer may cause without end: the reader does it, in memory
+// of its own, so that it leaves little to the garbage collector, which costs everybody.
+func (s *session) refuseBusy(id uint64, text string) {
+	s.hit(LimitPendingRequests)
+	s.link.send(s, s.appended(wire.Reply{ID: id, Code: uint16(sig.CodeBusy), Text: bounded(text)}.Append))
+}
 
 // reply is the answer as the peer gets it, its payload behind dst: an error if
 // it cannot be expressed. For its payload room is claimed.
