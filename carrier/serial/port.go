@@ -336,6 +336,10 @@ func signal(c chan struct{}) {
 	}
 }
 
+// ErrRestarted is the end of a connection whose peer has begun a new session: it
+// restarted, or it closed this one and the line lost the frame that said so.
+var ErrRestarted = errors.New(link.ReasonRestarted.String())
+
 // lostError says why a session has ended.
 func lostError(reason link.Reason) error {
 	switch reason {
@@ -343,6 +347,8 @@ func lostError(reason link.Reason) error {
 		return fmt.Errorf("%w: the session ended, %v", carrier.ErrFrameTooLarge, reason)
 	case link.ReasonProtocol:
 		return fmt.Errorf("%w: the session ended, %v", carrier.ErrProtocol, reason)
+	case link.ReasonRestarted:
+		return fmt.Errorf("the session ended: %w", ErrRestarted)
 	}
 	return fmt.Errorf("the session ended: %v", reason)
 }

@@ -92,6 +92,7 @@ func TestRestart(t *testing.T) {
 		next := accept(t, ln)
 		err := ended(t, b)
 		require.ErrorContains(t, err, "the peer restarted")
+		require.ErrorIs(t, err, serial.ErrRestarted)
 		require.NotErrorIs(t, err, io.EOF)
 		assert.Less(t, time.Since(begun), 50*time.Millisecond, "once it speaks again that is noticed")
 		send(t, next, "hello again")

@@ -22,16 +22,24 @@ type peer struct {
 // envelope is one that can be written.
 type envelope interface{ Append(dst []byte) []byte }
 
-// raw dials a server and says nothing.
+// raw dials a server and says nothing. If the carrier has no patience any more, it dials
+// again, as a client does.
 func (k *kit) raw(addr string) *peer {
 	k.Helper()
 	set, err := carrier.NewSet(k.setup.clients()...)
 	k.must(err, "carriers")
-	conn, err := set.Dial(k.ctx, addr)
-	k.must(err, "dial "+addr)
-	k.Cleanup(func() { conn.Close() })
-	k.must(carrier.Handshake(k.ctx, conn), "handshake of the carrier")
-	return &peer{k: k, conn: conn}
+	for {
+		conn, err := set.Dial(k.ctx, addr)
+		k.must(err, "dial "+addr)
+		k.Cleanup(func() { conn.Close() })
+		err = carrier.Handshake(k.ctx, conn)
+		if errors.Is(err, context.DeadlineExceeded) && k.ctx.Err() == nil {
+			conn.Close()
+			continue
+		}
+		k.must(err, "handshake of the carrier")
+		return &peer{k: k, conn: conn}
+	}
 }
 
 // greet is raw with the handshake done.

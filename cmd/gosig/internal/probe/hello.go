@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gosig/gosig/carrier"
+	"github.com/gosig/gosig/carrier/serial"
 	"github.com/gosig/gosig/sig"
 	"github.com/gosig/gosig/wire"
 )
@@ -232,14 +233,15 @@ func (l *line) pong(ctx context.Context, nonce uint64) error {
 }
 
 // goodbye ends the connection in order: the router answers with its own GOODBYE,
-// or with the end of the stream.
+// or with the end of the stream. A noisy line may lose the frame that says so, and
+// then it shows only in the next session that the router begins.
 func (r *run) goodbye(ctx context.Context, _ *Step) error {
 	if err := r.line.send(ctx, wire.Goodbye{}.Append(nil)); err != nil {
 		return err
 	}
 	for {
 		frame, err := r.line.next(ctx)
-		if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, serial.ErrRestarted) {
 			return nil
 		}
 		if err != nil {

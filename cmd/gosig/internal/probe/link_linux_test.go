@@ -2,6 +2,8 @@ package probe
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -98,3 +100,24 @@ func TestCount(t *testing.T) {
 	assert.EqualValues(t, 5, l.Damaged)
 	assert.InDelta(t, 50, l.FullDamaged, 0.1)
 }
+
+// TestGoodbyeIsLost: a router that begins its next session has ended this one.
+func TestGoodbyeIsLost(t *testing.T) {
+	for err, fine := range map[error]bool{
+		fmt.Errorf("the session ended: %w", serial.ErrRestarted): true,
+		errors.New("the peer is silent"):                         false,
+	} {
+		r := &run{line: &line{conn: &endedConn{err: err}}}
+		got := r.goodbye(t.Context(), nil)
+		assert.Equal(t, fine, got == nil, "%v: %v", err, got)
+	}
+}
+
+// endedConn takes everything, and has ended.
+type endedConn struct {
+	carrier.Conn
+	err error
+}
+
+func (c *endedConn) Send(context.Context, ...[]byte) error           { return nil }
+func (c *endedConn) Receive(context.Context, []byte) ([]byte, error) { return nil, c.err }
