@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -26,6 +27,8 @@ type runner struct {
 	loads   map[string]*process
 	inside  *process
 	results *report.Results
+
+	hopsKnown bool // they are in results
 }
 
 type serverKey struct {
@@ -55,17 +58,29 @@ func (r *runner) run(list []scenario) {
 				r.inprocRow(s, repetition, progress)
 				continue
 			}
-			for i := range s.systems {
-				system := s.systems[(i+repetition)%len(s.systems)] // nobody is always the first
+			r.row(s, repetition, progress)
+		}
+	}
+}
+
+// row measures all systems of a row once, or in as many short turns as it has. Each turn
+// counts as a repetition.
+func (r *runner) row(s scenario, repetition int, progress *report.Progress) {
+	turns := max(s.turns, 1)
+	for turn := range turns {
+		nth := repetition*turns + turn
+		for i := range s.systems {
+			system := s.systems[(i+nth)%len(s.systems)] // nobody is always the first
+			if turn == 0 {
 				progress.Step(fmt.Sprintf("%s, %s, %d of %d", s.name, system, repetition+1, r.repetitions))
-				figures, err := r.cell(s, system, repetition)
-				if err != nil {
-					r.results.Fail(s.name, system, err)
-					r.drop(system)
-					continue
-				}
-				r.results.Add(s.name, system, repetition, figures)
 			}
+			figures, err := r.cell(s, system, nth)
+			if err != nil {
+				r.results.Fail(s.name, system, err)
+				r.drop(system)
+				continue
+			}
+			r.results.Add(s.name, system, nth, figures)
 		}
 	}
 }
@@ -83,7 +98,9 @@ func (r *runner) cell(s scenario, system string, repetition int) (report.Figures
 	if err != nil {
 		return nil, err
 	}
-	if s.awake {
+	if keep, err := r.keepAwake(s.idle); err != nil {
+		return nil, err
+	} else if keep {
 		spinner, err := start(childAwake)
 		if err != nil {
 			return nil, err
@@ -94,7 +111,9 @@ func (r *runner) cell(s scenario, system string, repetition int) (report.Figures
 	if spec.Window == 0 {
 		spec.Window = r.window
 	}
-	spec.System, spec.Env, spec.Warm, spec.Measure = system, server.env, r.warm, r.measure*time.Duration(max(s.slower, 1))
+	turns := time.Duration(max(s.turns, 1))
+	spec.System, spec.Env = system, server.env
+	spec.Warm, spec.Measure = r.warm/turns, r.measure*time.Duration(max(s.slower, 1))/turns
 	w := &watcher{server: server.process, idle: s.spec.Kind == load.Idle}
 	var file string
 	if r.profiles != "" && repetition == 0 {
@@ -112,6 +131,51 @@ func (r *runner) cell(s scenario, system string, repetition int) (report.Figures
 	}
 	w.complete(a.Measured, spec)
 	return a.Measured, nil
+}
+
+// keepAwake reports whether processors are to be kept from halting. To find out what makes
+// a hop cheaper, hops are measured once a run.
+func (r *runner) keepAwake(idle idleness) (bool, error) {
+	if idle != quickHops {
+		return idle == awake, nil
+	}
+	m := &r.results.Machine
+	if !r.hopsKnown {
+		var err error
+		if m.HopHalting, m.HopAwake, err = hops(); err != nil {
+			return false, err
+		}
+		r.hopsKnown = true
+	}
+	return m.HopAwake <= m.HopHalting, nil
+}
+
+// hops measures a hop with the processors halting, and kept awake: the least of some
+// medians each, since others may disturb.
+func hops() (inHalt, inSpin time.Duration, err error) {
+	inHalt, inSpin = math.MaxInt64, math.MaxInt64
+	for range 3 {
+		took, err := hop()
+		if err != nil {
+			return 0, 0, err
+		}
+		inHalt = min(inHalt, took)
+		if took, err = hopAwake(); err != nil {
+			return 0, 0, err
+		}
+		inSpin = min(inSpin, took)
+	}
+	return inHalt, inSpin, nil
+}
+
+func hopAwake() (time.Duration, error) {
+	spinner, err := start(childAwake)
+	if err != nil {
+		return 0, err
+	}
+	defer spinner.stop()
+	time.Sleep(20 * time.Millisecond) // it spins by then
+	return hop()
 }
 
 // inprocRow measures a row within one process, all systems in turns.

@@ -16,12 +16,23 @@ type scenario struct {
 	systems []string
 	secure  bool
 	carrier string // the medium, see peer.Env; "": TCP
-	awake   bool   // keep the CPUs out of their idle state
-	fresh   bool   // server and load process of its own for each repetition
-	inproc  bool   // a row of package inproc: no spec
-	asked   bool   // it takes minutes: only when --only is given, and matches
-	slower  int    // the measuring takes so many times as long; 0 is 1
+	idle    idleness
+	fresh   bool // server and load process of its own for each repetition
+	inproc  bool // a row of package inproc: no spec
+	asked   bool // it takes minutes: only when --only is given, and matches
+	slower  int  // the measuring takes so many times as long; 0 is 1
+	turns   int  // each repetition is so many short turns of all systems; 0 is 1
 }
+
+// idleness is what processors do during a row that nobody needs.
+type idleness int
+
+const (
+	asItComes idleness = iota // rows that keep them busy anyway
+	quickHops                 // what makes a hop between them cheaper, of the two below
+	halting                   // they halt, or whatever the system has them do
+	awake                     // they are kept from it
+)
 
 // Who is compared where. The first system of a scenario is ours.
 var (
@@ -69,11 +80,26 @@ func pubSub(secure bool, size, publishers, subscribers int, systems []string) []
 	return []scenario{s, mixed}
 }
 
+// requests makes a scenario. On which processors the two processes of a system are
+// decides how long one request takes, and stays so for a tenth of a second and more: hence
+// many short turns in place of one that is all the one or all the other.
 func requests(callers int) scenario {
-	return scenario{
-		name: fmt.Sprintf("request-%d", callers), systems: callees, awake: callers == 1,
+	s := scenario{
+		name: fmt.Sprintf("request-%d", callers), systems: callees,
 		spec: load.Spec{Kind: load.Request, Size: 128, Callers: callers},
 	}
+	if callers == 1 {
+		s.idle, s.turns = quickHops, 5
+	}
+	return s
+}
+
+// oneRequest is one request at a time in the one way or the other, for the few that matter.
+func oneRequest(name string, idle idleness) scenario {
+	s := requests(1)
+	s.name += name
+	s.systems, s.idle = []string{"gosig", "nats", "floor", "grpc"}, idle
+	return s
 }
 
 func idle(connections int, secure bool) scenario {
@@ -112,14 +138,14 @@ func scenarios() []scenario {
 	for _, size := range []int{16, 128, 1 << 10, 8 << 10} {
 		all = append(all, pubSub(true, size, 1, 1, fastest)...)
 	}
-	all = append(all, requests(1), requests(64))
+	all = append(all, requests(1), oneRequest("-awake", awake), oneRequest("-halting", halting), requests(64))
 	one := load.Spec{Publishers: 1, Subscribers: 1, Senders: 1, Events: 1}
 	latency, slow := one, one
 	latency.Kind, latency.Size = load.Latency, 16
 	slow.Kind, slow.Size, slow.Subscribers = load.Slow, 1<<10, 100
 	all = append(
 		all,
-		scenario{name: "latency-16B", spec: latency, systems: fastest, awake: true},
+		scenario{name: "latency-16B", spec: latency, systems: fastest, idle: quickHops},
 		scenario{name: "slow-1of100", spec: slow, systems: []string{"gosig", "nats"}, slower: 2},
 		idle(5000, false), idle(5000, true),
 		steadily(),

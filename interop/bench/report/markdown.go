@@ -31,6 +31,9 @@ func (r *Results) Markdown(w io.Writer, sections []Section) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "%s, %d CPUs, %s, %s; %s; medians of %d repetitions\n",
 		r.Machine.CPU, r.Machine.CPUs, r.Machine.System, r.Machine.Go, r.When.Format("2 January 2006"), r.Repetitions)
+	if mode := r.Machine.mode(); mode != "" {
+		fmt.Fprintf(out, "\n%s\n", mode)
+	}
 	for _, s := range sections {
 		if slices.ContainsFunc(s.Scenarios, func(name string) bool { return len(r.systems(name)) > 0 }) {
 			fmt.Fprintf(out, "\n## %s\n", s.Title)

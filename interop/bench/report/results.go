@@ -90,6 +90,21 @@ type Ratio struct {
 type Machine struct {
 	CPU, Go, System string
 	CPUs            int
+	// How long a byte takes from one processor to another whose thread sleeps, where
+	// idle processors halt and where they are kept awake; 0: not measured. Rows of one
+	// message at a time are in whichever of the two takes less.
+	HopHalting, HopAwake time.Duration `json:",omitzero"`
+}
+
+// mode says what idle processors do in rows of one message at a time.
+func (m *Machine) mode() string {
+	switch {
+	case m.HopHalting == 0:
+		return ""
+	case m.HopAwake <= m.HopHalting:
+		return fmt.Sprintf("one message at a time with processors kept awake: a hop between them takes %v, and %v where they halt", m.HopAwake.Round(time.Microsecond), m.HopHalting.Round(time.Microsecond))
+	}
+	return fmt.Sprintf("one message at a time with processors that halt when idle: a hop between them takes %v, and %v where they are kept awake", m.HopHalting.Round(time.Microsecond), m.HopAwake.Round(time.Microsecond))
 }
 
 // Results is one run.
