@@ -106,6 +106,7 @@ func (r *runIn) Next() *sig.Route {
 		if err != nil {
 			return nil // checked when it came
 		}
+		payload = slices.Clip(payload) // it is lent, and who appends to it must not reach the next event
 		r.rt, r.payload, r.head = r.routes.get(number).rt.Load(), payload, header{}
 		if r.rt != nil && mayFollow(r.events, 0, end) {
 			r.head = headerOf(r.events, 0, end-carrier.FrameOverhead-len(payload))

@@ -128,3 +128,29 @@ func TestSplit(t *testing.T) {
 	require.Zero(t, q.plain)
 	require.Zero(t, mem.holders.Load(), "freed once for each part")
 }
+
+// TestLentPayloadEnds where its event does: a handler that appends to it writes over none
+// behind it.
+func TestLentPayloadEnds(t *testing.T) {
+	p := newPath(t, 2)
+	s := p.peer(wire.RoleClient)
+	p.announces(s, 0)
+	var got []string
+	_, err := sig.Subscribe(p.node.reg, "from", "*", func(ev sig.EventOf[[]byte]) {
+		got = append(got, string(ev.Data))
+		_ = append(ev.Data, "beyond its end"...)
+	}, nil)
+	require.NoError(t, err)
+	p.goesOn(s, 0)
+	var batch []byte
+	for i, route := range []uint32{0, 0, 1, 0} {
+		batch = appendEventFrame(batch, 0, route, []byte{'0' + byte(i)})
+	}
+	s.reading = bufferOf(batch)
+	require.NoError(t, s.handle(batch))
+	s.flush()
+	local := s.local
+	s.local = nil
+	s.link.deliver(local)
+	require.Equal(t, []string{"0", "1", "2", "3"}, got, "none is lost or damaged (P3, P7)")
+}
