@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -236,6 +237,32 @@ func TestHeldBackByRate(t *testing.T) {
 			require.EqualValues(t, 1, cr.Stats().Connections, "the connection has stood")
 			require.NoError(t, cr.Close())
 		}
+		require.NoError(t, h.srv.Close())
+	})
+}
+
+// TestHeldBackBehindLargeFrame: room for large frames is no room for more small ones at
+// once than anybody else has who is held back.
+func TestHeldBackBehindLargeFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate, burst, n = 10, 20, 2000
+		h := newLimitedHub(t, router.ServerOptions{Limits: router.Limits{Rate: rate, Burst: burst}})
+		var heard atomic.Int64
+		_, err := sig.Subscribe(h.reg, "pi", "e", func(sig.Event) { heard.Add(1) }, nil)
+		require.NoError(t, err)
+		pi := h.guest(wire.Hello{ID: wire.NodeID{1}})
+		pi.send(wire.Connect{Sender: 1, Epoch: 1, Name: "pi", Events: []string{"e"}, Fresh: true})
+		event := func(data string) []byte { return carrier.AppendFrame(nil, wire.AppendEvent(nil, 0, 0, []byte(data))) }
+		require.NoError(t, pi.conn.Send(pi.ctx, event(`"`+strings.Repeat("1", 200<<10)+`"`)))
+		synctest.Wait()
+		require.EqualValues(t, 1, heard.Load())
+		require.NoError(t, pi.conn.Send(pi.ctx, bytes.Repeat(event("1"), n)))
+		synctest.Wait()
+		require.LessOrEqual(t, heard.Load(), int64(burst+2*smallBatch))
+		time.Sleep(n / rate * time.Second)
+		synctest.Wait()
+		require.EqualValues(t, 1+n, heard.Load(), "and none is lost")
+		pi.conn.Close()
 		require.NoError(t, h.srv.Close())
 	})
 }

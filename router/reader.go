@@ -115,18 +115,47 @@ func (s *session) takeIn(batch []byte) error {
 // receive returns the next batch, first of all what came behind WELCOME. It lies
 // in s.reading.
 func (s *session) receive(ctx context.Context) ([]byte, error) {
+	if s.goesOn = len(s.later) > 0; s.goesOn {
+		if s.ctx.Err() != nil { // ended while the peer was held back
+			return nil, context.Cause(s.ctx)
+		}
+		return s.portion(s.later), nil
+	}
 	if len(s.behind) > 0 {
 		batch := s.behind
 		s.behind = nil
 		s.readIn(batch)
-		return batch, nil
+		return s.portion(batch), nil
 	}
 	batch, err := carrier.ReceiveLazily(ctx, s.conn, (*readBuffers)(s))
-	if err == nil && &batch[0] != &s.reading.bytes[0] { // a frame larger than the buffer
+	if err != nil {
+		return nil, err
+	}
+	if &batch[0] != &s.reading.bytes[0] { // a frame larger than the buffer
 		s.reading.free()
 		s.readIn(batch)
 	}
-	return batch, err
+	return s.portion(batch), nil
+}
+
+// portion is what is taken in at once of what was read: little of who is to be held back,
+// although there may have been room for a large frame. What is behind it is next.
+//
+//go:noinline
+func (s *session) portion(batch []byte) []byte {
+	s.later = nil
+	if s.allowance == nil || len(batch) <= smallBuffer {
+		return batch
+	}
+	end := carrier.FrameEnd(batch, 0)
+	for next := end; next > 0 && next <= smallBuffer; next = carrier.FrameEnd(batch, end) {
+		end = next
+	}
+	if end == 0 { // no frame: whoever takes it in says so
+		return batch
+	}
+	s.later = batch[end:]
+	return batch[:end:end]
 }
 
 // readIn takes memory of others for what was read. It is apart from receive for
@@ -271,6 +300,10 @@ func (s *session) peerRole() wire.Role {
 // for the next read.
 func (s *session) lend(batch []byte) {
 	s.lendHere()
+	if len(s.later) > 0 {
+		s.roomForFrame(batch)
+		return // it lies there as well
+	}
 	buf := s.reading
 	s.room = nextSize(len(batch), len(buf.bytes))
 	switch {
@@ -294,6 +327,7 @@ func (s *session) lend(batch []byte) {
 func (s *session) roomForFrame(batch []byte) int {
 	end := carrier.FrameEnd(batch, 0)
 	switch {
+	case s.goesOn && end <= smallBuffer: // the same batch
 	case end > smallBuffer:
 		s.large, s.small = min(sizeOf(end), s.largestRoom()), 0
 	case s.large > 0:

@@ -93,6 +93,8 @@ type session struct {
 	local         *inBatch             // for the handlers here, of this batch
 	localEnd      int                  // where its latest events end in the batch
 	reading       *buffer              // the batch lies in it
+	later         []byte               // behind the batch, read but not taken in yet, see portion
+	goesOn        bool                 // the batch was behind another
 	room          int                  // what the next read gets
 	large         int                  // what large frames that came lately need; 0: there were none
 	small         int                  // batches since the last of those
