@@ -35,7 +35,7 @@ type eventPlace struct {
 }
 
 // newEventTable gives each route its place. If two have the same name, it returns
-// one of them. Four places in five are taken, and a bucket has two to four names on
+// one of them. Two places in three are taken, and a bucket has two to four names on
 // average: so nearly every table succeeds with its first keys.
 func newEventTable(routes []*Route) (t eventTable, twice *Route) {
 	room := len(routes) + len(routes)/2
